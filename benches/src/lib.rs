@@ -1,0 +1,1 @@
+//! Costs: userspace benches, and guest-instruction benches with their gate.

@@ -1,0 +1,1 @@
+//! The kernel side: C sources, and the compiled objects as bytes

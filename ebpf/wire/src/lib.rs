@@ -1,0 +1,1 @@
+//! The one definition of everything that crosses the kernel boundary

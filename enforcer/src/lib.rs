@@ -1,0 +1,1 @@
+//! The enforcer: policy to AST to selector bytes to plan to attached programs to events

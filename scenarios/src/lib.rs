@@ -1,0 +1,10 @@
+//! What Quell claims, executable.
+//!
+//! A scenario is a YAML file: which policy, which act, which effect must or must not happen. The lab runs each one
+//! in a guest as control, attach, act, observe, bystander, detach, control again, and keeps what it saw as a
+//! [`record::Record`]. Whether that is a pass is decided by [`judge::judge`], a pure function of expectation and
+//! record, so that a report can be rendered again from recorded events.
+
+pub mod judge;
+pub mod record;
+pub mod scenario;

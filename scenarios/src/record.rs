@@ -1,0 +1,51 @@
+//! What one run of a scenario saw: plain data, no verdict.
+
+use serde::{Deserialize, Serialize};
+
+/// How the acting process ended, from its parent's wait status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessFate {
+    /// Died of this signal.
+    Signalled(i32),
+    /// Left with this status; 0 means that every step succeeded.
+    Exited(i32),
+}
+
+/// One performance of the act: the process and, read by somebody else afterwards, the effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Performance {
+    /// How the acting process ended.
+    pub fate: ProcessFate,
+    /// Whether the effect was there afterwards.
+    pub effect_happened: bool,
+}
+
+/// Everything that one cell saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Without the policy, before: must have its effect, or the cell is broken.
+    pub control_before: Performance,
+    /// Under the policy.
+    pub enforced: Performance,
+    /// An identical program that the policy does not match, while the policy is attached.
+    pub bystander: Performance,
+    /// Without the policy, after detach: must have its effect again.
+    pub control_after: Performance,
+    /// Calls of the hooked functions that the programs saw.
+    pub calls: u64,
+    /// Selector matches, from the kernel-side counter.
+    pub matched: u64,
+    /// Successful `bpf_send_signal` calls, from the kernel-side counter.
+    pub killed: u64,
+    /// Failed `bpf_send_signal` calls.
+    pub kill_failed: u64,
+    /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`).
+    pub recursion_misses: u64,
+    /// Events lost because the ring buffer was full.
+    pub lost_events: u64,
+    /// Events that the agent printed about the acting process.
+    pub events: u64,
+    /// From starting the agent to its readiness message, in guest milliseconds.
+    pub attach_ms: u64,
+}

@@ -1,0 +1,1 @@
+//! The conformance lab: matrix, QEMU, control channel, outcomes, reports
