@@ -1,0 +1,88 @@
+//! Schema to C header text, with assertions on every size and offset.
+
+use std::fmt::Write;
+
+use crate::code::{Action, ArgStatus, ArgType, Match, Operator};
+use crate::event::{self, EventArg, EventHead};
+use crate::hook::{self, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, Stage};
+use crate::limits::LIMITS;
+use crate::schema::{Code, Layout, WireRecord};
+use crate::selector::{
+    self, ActionEntry, ArgEntry, FilterHead, PidEntry, Section, SectionHead, SelectorHead, StringHead,
+};
+
+/// Every table of numbers with its heading.
+pub const TABLES: &[(&str, &[Code])] = &[
+    ("Limits", LIMITS),
+    ("Operators", Operator::CODES),
+    ("Argument types", ArgType::CODES),
+    ("Actions", Action::CODES),
+    ("Argument statuses", ArgStatus::CODES),
+    ("Match results", Match::CODES),
+    ("Sections of a selector", Section::CODES),
+    ("Selector flags", selector::FLAGS),
+    ("Stages of the gateway", Stage::CODES),
+    ("Verdicts of the process filter", ProcessVerdict::CODES),
+    ("Fault sites", FaultSite::CODES),
+    ("Hook flags", hook::FLAGS),
+    ("Event flags", event::FLAGS),
+];
+
+/// Every record.
+pub const RECORDS: &[Layout] = &[
+    FilterHead::LAYOUT,
+    SelectorHead::LAYOUT,
+    SectionHead::LAYOUT,
+    PidEntry::LAYOUT,
+    ArgEntry::LAYOUT,
+    StringHead::LAYOUT,
+    ActionEntry::LAYOUT,
+    HookConfig::LAYOUT,
+    HookCounters::LAYOUT,
+    FaultRow::LAYOUT,
+    EventHead::LAYOUT,
+    EventArg::LAYOUT,
+];
+
+/// The whole header.
+#[must_use]
+pub fn header() -> String {
+    let mut out = String::from(
+        "/* Generated from the Rust crate in ebpf/wire by `cargo xtask bless`; never edited. */\n\
+         #ifndef QUELL_WIRE_GEN_H\n#define QUELL_WIRE_GEN_H\n\n\
+         #ifdef __bpf__\n#include <linux/types.h>\n#else\n#include \"host_types.h\"\n#endif\n",
+    );
+    for (heading, codes) in TABLES {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\n/* {heading} */\n");
+        for code in *codes {
+            let _ = writeln!(out, "{}#define {} {}", comment(code.doc, ""), code.c_name, code.value);
+        }
+    }
+    for record in RECORDS {
+        let _ = write!(out, "\n{}struct {} {{\n", comment(record.doc, ""), record.c_name);
+        for field in record.fields {
+            let array = field.count.map(|count| format!("[{count}]")).unwrap_or_default();
+            let _ = writeln!(out, "{}\t{} {}{array};", comment(field.doc, "\t"), field.c_type, field.name);
+        }
+        let _ = write!(
+            out,
+            "}};\n_Static_assert(sizeof(struct {0}) == {1}, \"size of {0}\");\n",
+            record.c_name, record.size
+        );
+        for field in record.fields {
+            let _ = writeln!(
+                out,
+                "_Static_assert(__builtin_offsetof(struct {0}, {1}) == {2}, \"offset of {0}.{1}\");",
+                record.c_name, field.name, field.offset
+            );
+        }
+    }
+    out.push_str("\n#endif\n");
+    out
+}
+
+fn comment(doc: &str, indent: &str) -> String {
+    let lines: Vec<&str> = doc.trim_end().lines().map(str::trim).collect();
+    format!("{indent}/* {} */\n", lines.join(&format!("\n{indent} * ")))
+}

@@ -1,0 +1,87 @@
+//! The event record: what the ring buffer carries.
+//!
+//! ```text
+//! event := EventHead string(binary) arg…        `args` of them
+//! arg   := EventArg bytes (padded to 8)
+//! ```
+//! The first EventArg is the path of the process's executable, whatever the hook; the hook's arguments follow.
+
+use crate::limits::COMM_BYTES;
+use crate::schema::{numbers, record};
+
+const COMM: usize = COMM_BYTES as usize;
+
+numbers! { FLAGS, "The rows for the C header.";
+    /// Version of the record; the agent refuses another one.
+    pub const EVENT_VERSION = 1;
+    /// Event flag: an argument did not decide the selector, which enforces, and so counted as a match.
+    pub const EVENT_FAILED_CLOSED = 1;
+    /// Event flag: no selector matched, but an argument of one could not be read.
+    pub const EVENT_UNREADABLE = 2;
+    /// Event flag: an argument was cut to fit the event; filters saw it whole.
+    pub const EVENT_CUT = 4;
+    /// `signal_result` when no signal was sent.
+    pub const SIGNAL_NOT_SENT = 1;
+    /// `selector` when none matched.
+    pub const NO_SELECTOR = 255;
+}
+
+record! {
+    /// Head of an event.
+    pub struct EventHead as "quell_event_head" {
+        /// Bytes of the event, this head included.
+        pub length: u32,
+        /// EVENT_VERSION.
+        pub version: u32,
+        /// Time of the call, CLOCK_MONOTONIC, nanoseconds.
+        pub time_ns: u64,
+        /// Start of the process, CLOCK_BOOTTIME, nanoseconds.
+        pub start_ns: u64,
+        /// Start of the parent process, CLOCK_BOOTTIME, nanoseconds.
+        pub parent_start_ns: u64,
+        /// The hook, as in its constants.
+        pub hook: u32,
+        /// The selector that matched, from 0, or NO_SELECTOR.
+        pub selector: u32,
+        /// EVENT_* bits.
+        pub flags: u32,
+        /// Actions performed: bit N is the action with number N.
+        pub actions: u32,
+        /// What `bpf_send_signal` returned, or SIGNAL_NOT_SENT.
+        pub signal_result: i32,
+        /// Process id in the initial namespace.
+        pub tgid: u32,
+        /// Thread id in the initial namespace.
+        pub tid: u32,
+        /// Process id in its own PID namespace; 0 in the initial one.
+        pub ns_tgid: u32,
+        /// Parent's process id in the initial namespace.
+        pub parent_tgid: u32,
+        /// Real user id.
+        pub uid: u32,
+        /// Hook arguments behind the executable's path.
+        pub args: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// Command name, NUL-padded.
+        pub comm: [u8; COMM],
+        /// Parent's command name, NUL-padded.
+        pub parent_comm: [u8; COMM],
+    }
+}
+
+record! {
+    /// Head of an argument in an event.
+    pub struct EventArg as "quell_event_arg" {
+        /// Argument type.
+        pub arg_type: u32,
+        /// How reading went.
+        pub status: u32,
+        /// Bytes that follow, without the padding to 8.
+        pub length: u32,
+        /// Zero.
+        pub reserved: u32,
+        /// The number, for numbers and descriptors; the size that was asked for, for buffers.
+        pub number: u64,
+    }
+}

@@ -1,0 +1,189 @@
+//! Per-hook constants, counters and fault table: what the agent gives to a program, and what it reads back.
+
+use crate::limits::{FAULT_ERRNOS, MAX_ARGS};
+use crate::schema::{codes, numbers, record};
+
+const ARGS: usize = MAX_ARGS as usize;
+const ERRNOS: usize = FAULT_ERRNOS as usize;
+
+codes! {
+    /// Slots of the `kprobe_calls` program array: the stages behind the gateway.
+    pub enum Stage {
+        /// matchPIDs of every selector: ACCEPT, CONTINUE or REJECT.
+        ProcessFilter = 0 as "QUELL_STAGE_PROCESS_FILTER",
+        /// Reads the arguments that the policy names.
+        Arguments = 1 as "QUELL_STAGE_ARGUMENTS",
+        /// matchArgs of the first selector.
+        Filter1 = 2 as "QUELL_STAGE_FILTER_1",
+        /// matchArgs of the second selector.
+        Filter2 = 3 as "QUELL_STAGE_FILTER_2",
+        /// matchArgs of the third selector.
+        Filter3 = 4 as "QUELL_STAGE_FILTER_3",
+        /// matchArgs of the fourth selector.
+        Filter4 = 5 as "QUELL_STAGE_FILTER_4",
+        /// matchArgs of the fifth selector.
+        Filter5 = 6 as "QUELL_STAGE_FILTER_5",
+        /// Performs the actions of the selector that matched.
+        Actions = 7 as "QUELL_STAGE_ACTIONS",
+        /// Builds and posts the event.
+        Post = 8 as "QUELL_STAGE_POST",
+    }
+}
+
+codes! {
+    /// Answer of the process filter for a whole hook.
+    pub enum ProcessVerdict {
+        /// No selector can match: nothing more is read.
+        Reject = 0 as "QUELL_PROCESS_REJECT",
+        /// Argument filters decide.
+        Continue = 1 as "QUELL_PROCESS_CONTINUE",
+        /// The first selector left has no argument filter: it matches already.
+        Accept = 2 as "QUELL_PROCESS_ACCEPT",
+    }
+}
+
+codes! {
+    /// Where a helper failed. One number per call site, so that a count tells which one.
+    pub enum FaultSite {
+        /// The registers of the system call behind its entry wrapper.
+        SyscallRegisters = 0 as "QUELL_FAULT_SYSCALL_REGISTERS",
+        /// Fields of the calling task.
+        Task = 1 as "QUELL_FAULT_TASK",
+        /// Process ids and ancestors.
+        Pid = 2 as "QUELL_FAULT_PID",
+        /// The task's descriptor table.
+        FdTable = 3 as "QUELL_FAULT_FD_TABLE",
+        /// `struct file`, `struct path`.
+        File = 4 as "QUELL_FAULT_FILE",
+        /// Directory entries and mounts of a path walk.
+        PathWalk = 5 as "QUELL_FAULT_PATH_WALK",
+        /// A string in user memory.
+        UserString = 6 as "QUELL_FAULT_USER_STRING",
+        /// A string in kernel memory.
+        KernelString = 7 as "QUELL_FAULT_KERNEL_STRING",
+        /// A buffer in user memory.
+        UserBuffer = 8 as "QUELL_FAULT_USER_BUFFER",
+        /// A buffer in kernel memory.
+        KernelBuffer = 9 as "QUELL_FAULT_KERNEL_BUFFER",
+        /// `bpf_send_signal`.
+        SendSignal = 10 as "QUELL_FAULT_SEND_SIGNAL",
+        /// `bpf_ringbuf_output`.
+        RingOutput = 11 as "QUELL_FAULT_RING_OUTPUT",
+        /// Copying an argument into the event.
+        EventCopy = 12 as "QUELL_FAULT_EVENT_COPY",
+        /// A tail call that came back; the errno slot is the stage.
+        TailCall = 13 as "QUELL_FAULT_TAIL_CALL",
+        /// A map lookup that cannot fail (index 0 of an array) and did; errno is ENOENT.
+        MapLookup = 14 as "QUELL_FAULT_MAP_LOOKUP",
+        /// Selector bytes that the evaluator cannot read; errno is EINVAL.
+        Selector = 15 as "QUELL_FAULT_SELECTOR",
+    }
+}
+
+impl FaultSite {
+    /// The name under which users see the count.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::SyscallRegisters => "syscall_registers",
+            Self::Task => "task",
+            Self::Pid => "pid",
+            Self::FdTable => "fd_table",
+            Self::File => "file",
+            Self::PathWalk => "path_walk",
+            Self::UserString => "user_string",
+            Self::KernelString => "kernel_string",
+            Self::UserBuffer => "user_buffer",
+            Self::KernelBuffer => "kernel_buffer",
+            Self::SendSignal => "send_signal",
+            Self::RingOutput => "ring_output",
+            Self::EventCopy => "event_copy",
+            Self::TailCall => "tail_call",
+            Self::MapLookup => "map_lookup",
+            Self::Selector => "selector",
+        }
+    }
+}
+
+numbers! { FLAGS, "The rows for the C header.";
+    /// Number of fault sites.
+    pub const FAULT_SITES = 16;
+    /// Hook flag: the function is a system-call entry, whose arguments are in the registers its argument points to.
+    pub const HOOK_SYSCALL = 1;
+    /// Hook flag: some matchPIDs entry looks at ancestors.
+    pub const HOOK_FOLLOW_FORKS = 2;
+    /// Hook flag: some matchPIDs entry looks at ids of a PID namespace.
+    pub const HOOK_NAMESPACE_PIDS = 4;
+    /// `arg_size` of an argument without a size argument.
+    pub const NO_SIZE_ARG = 255;
+}
+
+record! {
+    /// Constants of one hook, set before load: the verifier deletes what this hook does not use.
+    pub struct HookConfig as "quell_hook_config" {
+        /// Number under which events name the hook.
+        pub hook: u32,
+        /// HOOK_* bits.
+        pub flags: u32,
+        /// Arguments that the policy names.
+        pub args: u32,
+        /// Selectors in the filter bytes.
+        pub selectors: u32,
+        /// Largest number of matchPIDs entries in a selector.
+        pub pid_entries: u32,
+        /// Largest number of ids in a matchPIDs entry.
+        pub pids: u32,
+        /// Largest number of matchArgs entries in a selector.
+        pub arg_filters: u32,
+        /// Largest number of values in a matchArgs entry.
+        pub values: u32,
+        /// Largest number of 8-byte words in a string value.
+        pub string_words: u32,
+        /// Largest number of actions in a selector.
+        pub actions: u32,
+        /// Per argument: its type.
+        pub arg_type: [u32; ARGS],
+        /// Per argument: which argument of the function it is, from 0.
+        pub arg_index: [u32; ARGS],
+        /// Per argument: which argument of the function holds its size, from 0, or NO_SIZE_ARG.
+        pub arg_size: [u32; ARGS],
+        /// Zero.
+        pub reserved: u32,
+    }
+}
+
+record! {
+    /// Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable` and `matched`.
+    pub struct HookCounters as "quell_hook_counters" {
+        /// Calls of the function that the program saw.
+        pub calls: u64,
+        /// Ended at the process filter.
+        pub process_rejected: u64,
+        /// Ended at the argument filters.
+        pub filter_rejected: u64,
+        /// A selector matched.
+        pub matched: u64,
+        /// Events handed to the ring buffer.
+        pub posted: u64,
+        /// Events lost because the ring buffer was full.
+        pub lost: u64,
+        /// `bpf_send_signal` returned 0.
+        pub killed: u64,
+        /// `bpf_send_signal` returned an error.
+        pub kill_failed: u64,
+        /// No selector matched, but one could not be decided because an argument could not be read.
+        pub unreadable: u64,
+        /// Matches that an enforcing selector took because what was read did not decide it.
+        pub failed_closed: u64,
+        /// Strings that were longer than is kept.
+        pub truncated: u64,
+    }
+}
+
+record! {
+    /// Failed helpers of one fault site by errno.
+    pub struct FaultRow as "quell_fault_row" {
+        /// Counts; the index is the errno.
+        pub errno: [u64; ERRNOS],
+    }
+}
