@@ -129,6 +129,8 @@
 #define QUELL_MATCH_UNDECIDED 2
 /* User memory could not be read. */
 #define QUELL_MATCH_UNREADABLE 3
+/* The bytes are not selectors that this hook's constants describe. */
+#define QUELL_MATCH_MALFORMED 4
 
 /* Sections of a selector */
 /* matchPIDs. */

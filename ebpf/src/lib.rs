@@ -1,1 +1,36 @@
-//! The kernel side: C sources, and the compiled objects as bytes
+//! The kernel side: the compiled objects as bytes, and what is in them.
+//!
+//! One object per attach family: a loader that does not know one kind of program refuses the whole object.
+
+use quell_wire::hook::Stage;
+
+/// The generic kprobe gateway with its stages.
+pub const KPROBE_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kprobe.bpf.o"));
+
+/// The program that is attached; it begins the way through the stages.
+pub const KPROBE_ENTRY: &str = "generic_kprobe_event";
+
+/// The program of a stage, for its slot in [`STAGE_MAP`].
+#[must_use]
+pub const fn kprobe_stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::ProcessFilter => "generic_kprobe_process_filter",
+        Stage::Arguments => "generic_kprobe_arguments",
+        Stage::Filter1 => "generic_kprobe_filter_arg1",
+        Stage::Filter2 => "generic_kprobe_filter_arg2",
+        Stage::Filter3 => "generic_kprobe_filter_arg3",
+        Stage::Filter4 => "generic_kprobe_filter_arg4",
+        Stage::Filter5 => "generic_kprobe_filter_arg5",
+        Stage::Actions => "generic_kprobe_actions",
+        Stage::Post => "generic_kprobe_post",
+    }
+}
+
+/// Program array of the stages.
+pub const STAGE_MAP: &str = "kprobe_calls";
+/// Selector bytes of the hook.
+pub const FILTER_MAP: &str = "filter_map";
+/// Events to the agent.
+pub const EVENT_MAP: &str = "events";
+/// Maps that all hooks share: scratch memory that only one program per CPU uses at a time, and the ring.
+pub const SHARED_MAPS: &[&str] = &["process_call_heap", "event_heap", EVENT_MAP];

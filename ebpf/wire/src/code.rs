@@ -119,5 +119,7 @@ codes! {
         Undecided = 2 as "QUELL_MATCH_UNDECIDED",
         /// User memory could not be read.
         Unreadable = 3 as "QUELL_MATCH_UNREADABLE",
+        /// The bytes are not selectors that this hook's constants describe.
+        Malformed = 4 as "QUELL_MATCH_MALFORMED",
     }
 }

@@ -40,11 +40,14 @@ fn names_are_unique_and_numbers_are_unique_within_a_table() {
 #[test]
 fn limits_fit_the_loops_and_buffers_that_they_bound() {
     use quell_wire::limits::*;
-    assert!(MAX_STRING_VALUE_BYTES.is_multiple_of(8) && MAX_STRING_VALUE_BYTES <= STRING_SLACK_BYTES);
-    assert!(MAX_STRING_BYTES.is_power_of_two() && FILTER_BYTES.is_power_of_two());
-    assert!(EVENT_FILL_BYTES.is_power_of_two() && EVENT_BYTES >= EVENT_FILL_BYTES + 2 * MAX_STRING_BYTES);
-    // A per-CPU map value holds 32 KiB at most (PCPU_MIN_UNIT_SIZE).
-    assert!((MAX_ARGS + 1) * (MAX_STRING_BYTES + STRING_SLACK_BYTES) < 30 * 1024);
-    assert!(RING_BYTES.is_power_of_two() && RING_BYTES >= 4 * EVENT_BYTES);
-    assert_eq!(MAX_SELECTORS, 5, "one argument-filter stage per selector");
+    const {
+        assert!(MAX_STRING_VALUE_BYTES.is_multiple_of(8) && MAX_STRING_VALUE_BYTES <= STRING_SLACK_BYTES);
+        assert!(MAX_STRING_BYTES.is_power_of_two() && FILTER_BYTES.is_power_of_two());
+        assert!(EVENT_FILL_BYTES.is_power_of_two() && EVENT_BYTES >= EVENT_FILL_BYTES + 2 * MAX_STRING_BYTES);
+        // A per-CPU map value holds 32 KiB at most (PCPU_MIN_UNIT_SIZE).
+        assert!((MAX_ARGS + 1) * (MAX_STRING_BYTES + STRING_SLACK_BYTES) < 30 * 1024);
+        assert!(RING_BYTES.is_power_of_two() && RING_BYTES >= 4 * EVENT_BYTES);
+        // One argument-filter stage per selector.
+        assert!(MAX_SELECTORS == 5);
+    }
 }

@@ -1,0 +1,34 @@
+//! Compiles each `c/*.bpf.c` with clang into `OUT_DIR/*.bpf.o`.
+//!
+//! -mcpu=v2: v3 objects do not load on 5.4, and newer clang would default to v3. The debug information that `-g` adds
+//! beside BTF is stripped: it would triple the agent.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+fn main() -> Result<()> {
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let headers = std::env::var("DEP_BPF_INCLUDE").context("libbpf-sys names no include folder")?;
+    let clang = std::env::var("QUELL_CLANG").unwrap_or_else(|_| "clang".into());
+    let strip = std::env::var("QUELL_LLVM_STRIP").unwrap_or_else(|_| "llvm-strip".into());
+    for variable in ["QUELL_CLANG", "QUELL_LLVM_STRIP"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    for folder in ["c", "include"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
+    // <asm/types.h> of the build machine: the multiarch folder is not on clang's path for the bpf target.
+    let multiarch = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
+    let object = out.join("kprobe.bpf.o");
+    duct::cmd!(
+        &clang, "-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+        "-I", "include", "-I", &headers, "-I", &multiarch, "-c", "c/kprobe.bpf.c", "-o", &object
+    )
+    .run()
+    .with_context(|| format!("failed to compile c/kprobe.bpf.c with {clang}: is it installed? ci/install.sh does it"))?;
+    duct::cmd!(&strip, "-g", &object)
+        .run()
+        .with_context(|| format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it"))?;
+    Ok(())
+}

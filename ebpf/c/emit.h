@@ -1,0 +1,146 @@
+/* The event: built after the match, and after the kill, which never waits for room in the ring. */
+#ifndef QUELL_EMIT_H
+#define QUELL_EMIT_H
+
+#include "process.h"
+
+/* Appends one argument with its bytes; what does not fit is cut, and the event says so. */
+static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u32 at, __u32 type,
+					  const struct quell_arg *arg, const __u8 *slot, __u32 *flags)
+{
+	__u32 length = arg->length;
+
+	if (at >= QUELL_EVENT_FILL_BYTES) {
+		*flags |= QUELL_EVENT_CUT;
+		return at;
+	}
+	/* The check above, again as a mask, which the verifier remembers across the stores. */
+	at &= QUELL_EVENT_FILL_BYTES - 1;
+	struct quell_event_arg *head = (struct quell_event_arg *)&event->bytes[at];
+
+	head->arg_type = type;
+	head->status = arg->status;
+	head->length = 0;
+	head->reserved = 0;
+	head->number = arg->number;
+	at += sizeof(*head);
+	if (length > QUELL_MAX_STRING_BYTES)
+		length = QUELL_MAX_STRING_BYTES;
+	if (length) {
+		long error = bpf_probe_read_kernel(&event->bytes[at], length & (2 * QUELL_MAX_STRING_BYTES - 1),
+						   slot + (arg->start & (QUELL_MAX_STRING_BYTES - 1)));
+
+		if (error) {
+			quell_fault(QUELL_FAULT_EVENT_COPY, error);
+			*flags |= QUELL_EVENT_CUT;
+			length = 0;
+		}
+		head->length = length;
+	}
+	return at + quell_round_up_8(length);
+}
+
+static __always_inline __u64 quell_start_ns(struct task_struct *leader)
+{
+	struct task_struct___before_5_5 *old = (void *)leader;
+	__u64 start_ns = 0;
+
+	if (bpf_core_field_exists(leader->start_boottime))
+		quell_read(&start_ns, &leader->start_boottime, QUELL_FAULT_TASK);
+	else
+		quell_read(&start_ns, &old->real_start_time, QUELL_FAULT_TASK);
+	return start_ns;
+}
+
+static __always_inline void quell_fill_head(struct quell_event_head *head, const struct quell_call *call)
+{
+	__u64 ids = bpf_get_current_pid_tgid();
+	struct task_struct *leader = 0, *parent = 0;
+	struct pid_namespace *ns = 0;
+
+	head->version = QUELL_EVENT_VERSION;
+	head->time_ns = bpf_ktime_get_ns();
+	head->hook = config.hook;
+	head->selector = call->selector;
+	head->flags = call->flags;
+	head->actions = call->actions;
+	head->signal_result = call->signal_result;
+	head->tgid = ids >> 32;
+	head->tid = ids;
+	head->uid = bpf_get_current_uid_gid();
+	head->args = config.args;
+	head->reserved = 0;
+	head->start_ns = 0;
+	head->parent_start_ns = 0;
+	head->parent_tgid = 0;
+	head->ns_tgid = 0;
+	__builtin_memset(head->comm, 0, sizeof(head->comm));
+	__builtin_memset(head->parent_comm, 0, sizeof(head->parent_comm));
+	bpf_get_current_comm(head->comm, sizeof(head->comm));
+	if (!quell_leader(&leader))
+		return;
+	head->start_ns = quell_start_ns(leader);
+	quell_namespace_id(leader, &head->ns_tgid, &ns);
+	if (!quell_parent(leader, &parent))
+		return;
+	head->parent_start_ns = quell_start_ns(parent);
+	quell_read(&head->parent_tgid, (const __u32 *)&parent->tgid, QUELL_FAULT_TASK);
+	quell_read(&head->parent_comm, &parent->comm, QUELL_FAULT_TASK);
+}
+
+/* The path of the calling process's executable; kernel threads have none. */
+static __always_inline void quell_read_executable(struct quell_arg *arg, __u8 *slot)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = 0;
+	struct file *file = 0;
+
+	arg->status = QUELL_ARG_ABSENT;
+	arg->start = 0;
+	arg->length = 0;
+	arg->number = 0;
+	if (!quell_read(&mm, &task->mm, QUELL_FAULT_TASK) || !mm)
+		return;
+	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK) || !file)
+		return;
+	quell_read_file(file, arg, slot);
+}
+
+static __always_inline void quell_post(struct quell_call *call)
+{
+	__u32 zero = 0;
+	struct quell_event_buffer *event = bpf_map_lookup_elem(&event_heap, &zero);
+
+	if (!event) {
+		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+		return;
+	}
+	struct quell_event_head *head = (struct quell_event_head *)event->bytes;
+	__u32 at = sizeof(*head);
+	__u32 flags = 0;
+
+	quell_fill_head(head, call);
+	quell_read_executable(&call->arg[QUELL_EXECUTABLE_SLOT], &call->slot[QUELL_EXECUTABLE_SLOT * QUELL_SLOT_BYTES]);
+	at = quell_append(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_EXECUTABLE_SLOT],
+			  &call->slot[QUELL_EXECUTABLE_SLOT * QUELL_SLOT_BYTES], &flags);
+#pragma unroll
+	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
+		if (i < config.args)
+			at = quell_append(event, at, config.arg_type[i], &call->arg[i],
+					  &call->slot[i * QUELL_SLOT_BYTES], &flags);
+	}
+	head->flags |= flags;
+	if (at > QUELL_EVENT_BYTES)
+		at = QUELL_EVENT_BYTES;
+	head->length = at;
+	long error = bpf_ringbuf_output(&events, event->bytes, at, 0);
+
+	if (error) {
+		quell_fault(QUELL_FAULT_RING_OUTPUT, error);
+		quell_count(lost);
+	} else {
+		quell_count(posted);
+	}
+}
+
+#endif

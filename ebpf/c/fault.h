@@ -1,0 +1,61 @@
+/* Counts failed helpers by site and errno: nothing fails unseen. */
+#ifndef QUELL_FAULT_H
+#define QUELL_FAULT_H
+
+#include "maps.h"
+
+#define QUELL_ENOENT 2
+#define QUELL_EINVAL 22
+
+/* Counts `error`, which is negative, at `site`, which is a constant. */
+static __always_inline void quell_fault(__u32 site, long error)
+{
+	__u64 number = -error;
+
+	if (number >= QUELL_FAULT_ERRNOS)
+		number = QUELL_FAULT_ERRNOS - 1;
+	__sync_fetch_and_add(&faults[site].errno[number], 1);
+}
+
+/* Adds one to a counter. */
+#define quell_count(counter) __sync_fetch_and_add(&counters.counter, 1)
+
+/* Reads `from` into `*to`; counts a failure at `site` and says whether it went well. */
+#define quell_read(to, from, site)                                                                         \
+	({                                                                                                 \
+		long __error = bpf_core_read((to), sizeof(*(to)), (from));                                 \
+		if (__error)                                                                               \
+			quell_fault((site), __error);                                                      \
+		__error == 0;                                                                              \
+	})
+
+static __always_inline struct quell_call *quell_heap(void)
+{
+	__u32 zero = 0;
+	struct quell_call *call = bpf_map_lookup_elem(&process_call_heap, &zero);
+
+	if (!call)
+		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+	return call;
+}
+
+static __always_inline const __u8 *quell_filter_bytes(void)
+{
+	__u32 zero = 0;
+	struct quell_filter *filter = bpf_map_lookup_elem(&filter_map, &zero);
+
+	if (!filter) {
+		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+		return 0;
+	}
+	return filter->bytes;
+}
+
+/* Goes on to a stage. Comes back only when the tail call failed, which is counted. */
+static __always_inline void quell_go(void *context, __u32 stage)
+{
+	bpf_tail_call(context, &kprobe_calls, stage);
+	quell_fault(QUELL_FAULT_TAIL_CALL, -(long)stage);
+}
+
+#endif
