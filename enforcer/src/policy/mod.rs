@@ -1,0 +1,19 @@
+//! The policy front end: text → spanned tree → validated AST, with every mistake of a file reported at once.
+//!
+//! Nothing here looks at the running kernel, does I/O or knows a wire number. The passes are separate on purpose: `raw` knows
+//! YAML and nothing of policies, `validate` knows the language and nothing of bytes.
+
+pub mod ast;
+pub mod code;
+pub mod diag;
+pub mod render;
+pub mod source;
+
+pub use ast::{
+    Action, Arg, ArgFilter, ArgType, Kprobe, Operator, PidFilter, PidOperator, Policy, Selector, TypeClass,
+    Values,
+};
+pub use code::Code;
+pub use diag::{Diagnostic, Diagnostics, Severity};
+pub use render::Style;
+pub use source::{Position, Source, Span, Spanned};

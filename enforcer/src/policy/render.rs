@@ -1,0 +1,194 @@
+//! Diagnostics as people and programs read them: text with the source line underlined, and JSON.
+
+use std::fmt::{self, Write as _};
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use serde::Serialize;
+
+use super::diag::{Diagnostic, Diagnostics, Severity};
+use super::source::{Position, Source, Span};
+
+/// How text is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Colour and box drawing, for a terminal.
+    Fancy,
+    /// ASCII without colour, for pipes, logs and golden files.
+    Plain,
+}
+
+/// Columns of text output; wide enough for the longest message before a wrapped help text.
+const WIDTH_COLUMNS: usize = 100;
+
+/// A finding together with its file: what `miette` needs to draw it.
+#[derive(Debug)]
+struct Located<'a> {
+    found: &'a Diagnostic,
+    source: &'a Source,
+    code: NamedSource<String>,
+}
+
+impl<'a> Located<'a> {
+    fn new(found: &'a Diagnostic, source: &'a Source) -> Self {
+        Self { found, source, code: NamedSource::new(source.name(), source.text().to_owned()) }
+    }
+
+    fn labeled(&self, span: Span, label: Option<&str>, primary: bool) -> LabeledSpan {
+        let span = self.source.clamp(span);
+        let label = label.map(str::to_owned);
+        if primary {
+            LabeledSpan::new_primary_with_span(label, (span.offset, span.len))
+        } else {
+            LabeledSpan::new_with_span(label, (span.offset, span.len))
+        }
+    }
+}
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.found)
+    }
+}
+
+impl std::error::Error for Located<'_> {}
+
+impl miette::Diagnostic for Located<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.found.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.found.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.found.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.code)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let first = self.labeled(self.found.span, self.found.label.as_deref(), true);
+        let second = self.found.also.as_ref().map(|(span, label)| self.labeled(*span, Some(label), false));
+        Some(Box::new(std::iter::once(first).chain(second)))
+    }
+}
+
+/// All findings as text, one after the other, with a closing count. Empty when there is nothing.
+#[must_use]
+pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
+    let theme = match style {
+        Style::Fancy => GraphicalTheme::unicode(),
+        Style::Plain => GraphicalTheme::none(),
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(WIDTH_COLUMNS)
+        .with_links(false)
+        .without_syntax_highlighting();
+    let mut out = String::new();
+    for found in diagnostics.as_slice() {
+        let located = Located::new(found, diagnostics.source());
+        if handler.render_report(&mut out, &located).is_err() {
+            // A finding is never lost to its drawing: fall back to the one-line form.
+            let at = diagnostics.position(found);
+            let file = diagnostics.source().name();
+            out.push_str(&format!("{file}:{at}: {}[{}]: {found}\n", found.severity.as_str(), found.code));
+        }
+    }
+    if !diagnostics.is_empty() {
+        let count = |severity| diagnostics.as_slice().iter().filter(|d| d.severity == severity).count();
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        let parts: Vec<_> = [(errors, "error"), (warnings, "warning")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+            .collect();
+        let verdict = if errors > 0 { "; nothing is attached" } else { "" };
+        let written = writeln!(out, "{}: {}{verdict}", diagnostics.source().name(), parts.join(", "));
+        debug_assert!(written.is_ok(), "a String takes every write");
+    }
+    out
+}
+
+/// One finding as data. Field names are stable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JsonDiagnostic {
+    /// Stable code.
+    pub code: &'static str,
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// A few words at the place itself.
+    pub label: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where it starts and ends.
+    #[serde(flatten)]
+    pub place: JsonPlace,
+    /// A second place that belongs to it.
+    pub also: Option<JsonAlso>,
+}
+
+/// A place in the text: lines and columns from 1, columns in characters, the end exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct JsonPlace {
+    /// Line of the first character.
+    pub line: usize,
+    /// Column of the first character.
+    pub column: usize,
+    /// Line of the character behind the last one.
+    pub end_line: usize,
+    /// Column of the character behind the last one.
+    pub end_column: usize,
+    /// Offset from the start of the file in bytes.
+    pub offset_bytes: usize,
+    /// Length in bytes.
+    pub length_bytes: usize,
+}
+
+/// A second place with its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JsonAlso {
+    /// Why it belongs here.
+    pub label: String,
+    /// Where.
+    #[serde(flatten)]
+    pub place: JsonPlace,
+}
+
+impl JsonPlace {
+    fn new(source: &Source, span: Span) -> Self {
+        let span = source.clamp(span);
+        let Position { line, column } = source.position(span.offset);
+        let Position { line: end_line, column: end_column } = source.position(span.end());
+        Self { line, column, end_line, end_column, offset_bytes: span.offset, length_bytes: span.len }
+    }
+}
+
+/// All findings as data.
+#[must_use]
+pub fn json(diagnostics: &Diagnostics) -> Vec<JsonDiagnostic> {
+    let source = diagnostics.source();
+    diagnostics
+        .as_slice()
+        .iter()
+        .map(|found| JsonDiagnostic {
+            code: found.code.as_str(),
+            severity: found.severity.as_str(),
+            message: found.message.clone(),
+            label: found.label.as_deref().map(str::to_owned),
+            help: found.help.as_deref().map(str::to_owned),
+            place: JsonPlace::new(source, found.span),
+            also: found.also.as_ref().map(|(span, label)| JsonAlso {
+                label: label.to_string(),
+                place: JsonPlace::new(source, *span),
+            }),
+        })
+        .collect()
+}
