@@ -1,0 +1,279 @@
+//! One boot's conversation: hello, the cells one after the other, goodbye. No process, socket or file is named here.
+
+use std::time::Instant;
+
+use quell_scenarios::{
+    judge::{Judgement, judge},
+    record::Record,
+    scenario::Expectation,
+};
+use vmtest_proto::{CellReport, GuestFacts, PROTOCOL_VERSION, ToGuest, ToHost};
+
+use crate::{
+    cell::CellId,
+    event::RunEvent,
+    limits::Limits,
+    link::{Heard, Link, Loss},
+    outcome::{BrokenCause, Outcome},
+};
+
+/// A cell as a session performs it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Which.
+    pub cell: CellId,
+    /// What has to be seen.
+    pub expect: Expectation,
+    /// File system and scenario, as they travel.
+    pub file_system: serde_json::Value,
+    /// The self-contained scenario.
+    pub scenario: serde_json::Value,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Every cell was decided and the guest ended as asked.
+    Done,
+    /// The guest never said hello.
+    BootFailed(BrokenCause),
+    /// The guest is gone. Cells that it had decided stay decided; the one it was performing is broken.
+    Lost(BrokenCause),
+    /// The user wants to stop.
+    Interrupted,
+}
+
+/// One boot of one kernel.
+pub struct Session<'a, L> {
+    link: L,
+    limits: Limits,
+    kernel: &'a str,
+    boot: u32,
+    emit: &'a mut dyn FnMut(RunEvent),
+    /// Cells decided in this boot: a further word about one of them is a second verdict.
+    decided: Vec<CellId>,
+}
+
+/// The cell being performed.
+struct Current<'a> {
+    job: &'a Job,
+    started: Instant,
+    phase: String,
+    complaint: Option<BrokenCause>,
+}
+
+impl<'a, L: Link> Session<'a, L> {
+    /// A session with a machine that was just started.
+    pub fn new(
+        link: L,
+        limits: Limits,
+        kernel: &'a str,
+        boot: u32,
+        emit: &'a mut dyn FnMut(RunEvent),
+    ) -> Self {
+        Self { link, limits, kernel, boot, emit, decided: Vec::new() }
+    }
+
+    /// Performs `jobs` in order; returns how it ended and how many of them were decided.
+    pub fn run(mut self, jobs: &[Job]) -> (SessionEnd, usize) {
+        match self.hello() {
+            Ok(facts) => self.ready(facts),
+            Err(Loss::Interrupted) => return (SessionEnd::Interrupted, 0),
+            Err(Loss::Silent { waited }) => {
+                return (SessionEnd::BootFailed(BrokenCause::NoHello { waited }), 0);
+            }
+            Err(Loss::Broken(cause)) => return (SessionEnd::BootFailed(cause), 0),
+        }
+        for job in jobs {
+            if let Err(end) = self.perform(job) {
+                return (end, self.decided.len());
+            }
+        }
+        let end = match self.goodbye() {
+            Ok(()) => {
+                (self.emit)(RunEvent::GuestEnded { kernel: self.kernel.to_owned(), boot: self.boot });
+                SessionEnd::Done
+            }
+            Err(Loss::Interrupted) => SessionEnd::Interrupted,
+            Err(Loss::Silent { waited }) => {
+                SessionEnd::Lost(BrokenCause::NoAnswer { phase: "power-off".to_owned(), waited })
+            }
+            Err(Loss::Broken(cause)) => SessionEnd::Lost(cause),
+        };
+        (end, self.decided.len())
+    }
+
+    fn hello(&mut self) -> Result<GuestFacts, Loss> {
+        let until = Instant::now() + self.limits.boot;
+        loop {
+            match self.link.hear(self.limits.boot_silence, until)? {
+                Heard::Message(ToHost::Hello { version, facts }) => {
+                    if version == PROTOCOL_VERSION {
+                        return Ok(facts);
+                    }
+                    let what = format!("guest speaks version {version}, this lab {PROTOCOL_VERSION}");
+                    return Err(protocol(what));
+                }
+                Heard::Message(ToHost::Fatal { reason }) => return Err(fatal(&reason)),
+                Heard::Message(other) => return Err(protocol(format!("{} before hello", name(&other)))),
+                Heard::Complaint { reason, line } => self.remark(format!("during boot: {reason}: `{line}`")),
+            }
+        }
+    }
+
+    fn ready(&mut self, facts: GuestFacts) {
+        let boot_ms = millis(self.link.age());
+        let (kernel, boot) = (self.kernel.to_owned(), self.boot);
+        (self.emit)(RunEvent::GuestReady { kernel, boot, boot_ms, facts });
+    }
+
+    /// Performs one cell. `Err` means that the guest can't be used any more; the cell is decided all the same, unless
+    /// the user stopped it.
+    fn perform(&mut self, job: &Job) -> Result<(), SessionEnd> {
+        (self.emit)(RunEvent::CellStarted { cell: job.cell.clone() });
+        let mut current =
+            Current { job, started: Instant::now(), phase: "request".to_owned(), complaint: None };
+        let request = ToGuest::Run {
+            cell: job.cell.to_string(),
+            file_system: job.file_system.clone(),
+            scenario: job.scenario.clone(),
+        };
+        let report = self.link.send(&request).and_then(|()| self.verdict(&mut current));
+        let (outcome, record, end) = match report {
+            Ok(report) => {
+                let (outcome, record) = decide(&job.expect, report, current.complaint.take());
+                (outcome, record, Ok(()))
+            }
+            Err(Loss::Interrupted) => return Err(SessionEnd::Interrupted),
+            Err(loss) => {
+                let cause = match loss {
+                    Loss::Silent { waited } => BrokenCause::NoAnswer { phase: current.phase.clone(), waited },
+                    Loss::Broken(cause) => cause,
+                    Loss::Interrupted => return Err(SessionEnd::Interrupted),
+                };
+                (Outcome::Broken(cause.clone()), None, Err(SessionEnd::Lost(cause)))
+            }
+        };
+        self.decided.push(job.cell.clone());
+        (self.emit)(RunEvent::CellFinished {
+            cell: job.cell.clone(),
+            outcome,
+            record: record.map(Box::new),
+            took_ms: millis(current.started.elapsed()),
+        });
+        end
+    }
+
+    fn verdict(&mut self, current: &mut Current<'_>) -> Result<CellReport, Loss> {
+        let until = current.started + self.limits.cell;
+        let expected = current.job.cell.to_string();
+        loop {
+            match self.link.hear(self.limits.cell_silence, until)? {
+                Heard::Message(ToHost::Progress { cell, phase }) if cell == expected => {
+                    current.phase.clone_from(&phase);
+                    (self.emit)(RunEvent::CellPhase { cell: current.job.cell.clone(), phase });
+                }
+                Heard::Message(ToHost::Verdict { cell, report }) if cell == expected => return Ok(report),
+                Heard::Message(other) => return Err(self.unexpected(other, &format!("during {expected}"))),
+                Heard::Complaint { reason, line } => {
+                    current.complaint.get_or_insert(BrokenCause::KernelComplained { reason, line });
+                }
+            }
+        }
+    }
+
+    fn goodbye(&mut self) -> Result<(), Loss> {
+        let until = Instant::now() + self.limits.farewell;
+        self.link.send(&ToGuest::PowerOff)?;
+        loop {
+            match self.link.hear(self.limits.cell_silence, until)? {
+                Heard::Message(ToHost::Bye) => break,
+                Heard::Message(other) => return Err(self.unexpected(other, "after the last cell")),
+                Heard::Complaint { reason, line } => {
+                    self.remark(format!("after the last cell: {reason}: `{line}`"));
+                }
+            }
+        }
+        if self.link.wait_for_end(self.limits.farewell)? {
+            return Ok(());
+        }
+        Err(Loss::Silent { waited: format!("still running {} s after bye", self.limits.farewell.as_secs()) })
+    }
+
+    /// A message that the protocol forbids here. When it is a further verdict about a decided cell, that cell is no
+    /// longer what it was.
+    fn unexpected(&mut self, message: ToHost, when: &str) -> Loss {
+        let what = match message {
+            ToHost::Fatal { reason } => return fatal(&reason),
+            ToHost::Verdict { cell, .. } => {
+                match self.decided.iter().find(|decided| decided.to_string() == cell) {
+                    Some(decided) => {
+                        let what = format!("guest reported {cell} twice");
+                        (self.emit)(RunEvent::CellFinished {
+                            cell: decided.clone(),
+                            outcome: Outcome::Broken(BrokenCause::Protocol { what: what.clone() }),
+                            record: None,
+                            took_ms: 0,
+                        });
+                        format!("{what}, the second time {when}")
+                    }
+                    None => format!("verdict for {cell}, which was not asked for, {when}"),
+                }
+            }
+            other => format!("{} {when}", name(&other)),
+        };
+        protocol(what)
+    }
+
+    fn remark(&mut self, text: String) {
+        (self.emit)(RunEvent::Remark { kernel: self.kernel.to_owned(), text });
+    }
+}
+
+/// Turns what the guest reported into an outcome.
+fn decide(
+    expect: &Expectation,
+    report: CellReport,
+    complaint: Option<BrokenCause>,
+) -> (Outcome, Option<Record>) {
+    let record = match report {
+        CellReport::Error(message) => return (Outcome::Broken(BrokenCause::Runner { message }), None),
+        CellReport::Record(value) => match serde_json::from_value::<Record>(value) {
+            Ok(record) => record,
+            Err(error) => {
+                let what = format!("guest sent a record that nobody can read: {error}");
+                return (Outcome::Broken(BrokenCause::Protocol { what }), None);
+            }
+        },
+    };
+    let outcome = match (complaint, judge(expect, &record)) {
+        (Some(cause), _) => Outcome::Broken(cause),
+        (None, Judgement::Passed) => Outcome::Passed,
+        (None, Judgement::Failed(reasons)) => Outcome::Failed(reasons),
+        (None, Judgement::Broken(message)) => Outcome::Broken(BrokenCause::Proof { message }),
+    };
+    (outcome, Some(record))
+}
+
+fn name(message: &ToHost) -> &'static str {
+    match message {
+        ToHost::Hello { .. } => "hello",
+        ToHost::Progress { .. } => "progress of another cell",
+        ToHost::Verdict { .. } => "verdict",
+        ToHost::Fatal { .. } => "fatal",
+        ToHost::Bye => "bye",
+    }
+}
+
+fn protocol(what: String) -> Loss {
+    Loss::Broken(BrokenCause::Protocol { what })
+}
+
+fn fatal(reason: &str) -> Loss {
+    Loss::Broken(BrokenCause::Lab { message: format!("PID 1 of the guest gave up: {reason}") })
+}
+
+/// Whole milliseconds; a run of half a billion years saturates.
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
