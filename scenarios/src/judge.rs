@@ -1,1 +1,131 @@
 //! Expectation and record to verdict: pure, so that `vmtest replay` decides the same again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit;
+use crate::record::{Performance, ProcessFate, Record};
+use crate::scenario::{Expectation, ExpectedEffect, ExpectedProcess};
+
+/// The signal by which an enforced process dies.
+const SIGKILL: i32 = 9;
+
+/// What a record says about an expectation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// Everything was seen as expected.
+    Passed,
+    /// The enforcer does not do what is claimed; one sentence for each assertion that does not hold.
+    Failed(Vec<String>),
+    /// The measurement itself is worth nothing, whatever it shows; the reason.
+    Broken(String),
+}
+
+/// Judges a record. A measurement that can't be trusted is broken before anything in it is compared.
+#[must_use]
+pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
+    if let Some(reason) = broken(record) {
+        return Judgement::Broken(reason);
+    }
+    let failures: Vec<String> = [
+        process(expect, record),
+        effect(expect, record),
+        bystander_process(record),
+        bystander_effect(record),
+        hook_was_seen(record),
+        exactly("matched", "selector match", expect.matched, record.matched),
+        exactly("killed", "successful kill", expect.killed, record.killed),
+        exactly("kill_failed", "failed kill", 0, record.kill_failed),
+        exactly("events", "event about the acting process", expect.events, record.events),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if failures.is_empty() { Judgement::Passed } else { Judgement::Failed(failures) }
+}
+
+fn broken(record: &Record) -> Option<String> {
+    control("before attaching", &record.control_before)
+        .or_else(|| control("after detaching", &record.control_after))
+        .or_else(|| {
+            let misses = record.recursion_misses.filter(|misses| *misses > 0)?;
+            Some(format!(
+                "the kernel skipped the programs {misses} times (recursion_misses), so nothing is proven"
+            ))
+        })
+        .or_else(|| {
+            (record.lost_events > 0)
+                .then(|| format!("{} events were lost, so their number proves nothing", record.lost_events))
+        })
+}
+
+fn control(when: &str, control: &Performance) -> Option<String> {
+    let fate = control.fate;
+    if fate != ProcessFate::Exited(exit::SUCCESS) {
+        return Some(format!("without the policy, {when}, the process {}", describe(control)));
+    }
+    (!control.effect_happened).then(|| format!("without the policy, {when}, the act had no effect"))
+}
+
+fn process(expect: &Expectation, record: &Record) -> Option<String> {
+    let wanted = match expect.process {
+        ExpectedProcess::Killed => ProcessFate::Signalled(SIGKILL),
+        ExpectedProcess::Survives => ProcessFate::Exited(exit::SUCCESS),
+    };
+    let wanted_text = match expect.process {
+        ExpectedProcess::Killed => "die of signal 9",
+        ExpectedProcess::Survives => "survive",
+    };
+    (record.enforced.fate != wanted)
+        .then(|| format!("the process should {wanted_text}, but it {}", describe(&record.enforced)))
+}
+
+fn effect(expect: &Expectation, record: &Record) -> Option<String> {
+    let Performance { effect_happened, untouched, .. } = record.enforced;
+    match (expect.effect, effect_happened, untouched) {
+        (ExpectedEffect::Happens, true, _) | (ExpectedEffect::Prevented, false, true) => None,
+        (ExpectedEffect::Prevented, true, _) => {
+            Some("the effect should be prevented, but it happened".into())
+        }
+        (ExpectedEffect::Happens, false, true) => {
+            Some("the effect should happen, but nothing changed".into())
+        }
+        (ExpectedEffect::Prevented, false, false) => {
+            Some("the effect should be prevented, but a part of it happened".into())
+        }
+        (ExpectedEffect::Happens, false, false) => {
+            Some("the effect should happen, but only a part of it did".into())
+        }
+    }
+}
+
+fn bystander_process(record: &Record) -> Option<String> {
+    (record.bystander.fate != ProcessFate::Exited(exit::SUCCESS))
+        .then(|| format!("the bystander should survive, but it {}", describe(&record.bystander)))
+}
+
+fn bystander_effect(record: &Record) -> Option<String> {
+    (!record.bystander.effect_happened)
+        .then(|| "the bystander's act should have its effect, but has not".into())
+}
+
+fn hook_was_seen(record: &Record) -> Option<String> {
+    (record.calls == 0).then(|| {
+        "the programs should have seen the hooked function called, but `calls` is 0: nothing was attached"
+            .into()
+    })
+}
+
+fn exactly(counter: &str, noun: &str, expected: u64, seen: u64) -> Option<String> {
+    (expected != seen).then(|| format!("expected exactly {expected} × {noun} (`{counter}`), counted {seen}"))
+}
+
+fn describe(performance: &Performance) -> String {
+    match performance.fate {
+        ProcessFate::Signalled(signal) => format!("died of signal {signal}"),
+        ProcessFate::Exited(status) => format!("exited with status {status} ({})", exit::meaning(status)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

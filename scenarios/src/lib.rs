@@ -4,7 +4,17 @@
 //! in a guest as control, attach, act, observe, bystander, detach, control again, and keeps what it saw as a
 //! [`record::Record`]. Whether that is a pass is decided by [`judge::judge`], a pure function of expectation and
 //! record, so that a report can be rendered again from recorded events.
+//!
+//! The crate links nothing of the enforcer: the `quell` binary is spawned as a user would spawn it.
 
+pub mod effect;
+pub mod exit;
 pub mod judge;
+pub mod lab;
+pub mod load;
+pub mod order;
+pub mod perform;
 pub mod record;
+pub mod run;
 pub mod scenario;
+pub mod step;

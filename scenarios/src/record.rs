@@ -8,17 +8,24 @@ use serde::{Deserialize, Serialize};
 pub enum ProcessFate {
     /// Died of this signal.
     Signalled(i32),
-    /// Left with this status; 0 means that every step succeeded.
+    /// Left with this status; 0 means that every step succeeded (see [`crate::exit`] for the others).
     Exited(i32),
 }
 
 /// One performance of the act: the process and, read by somebody else afterwards, the effect.
+///
+/// The effect can be there, be absent, or be something in between; in the third case both flags are false.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Performance {
     /// How the acting process ended.
     pub fate: ProcessFate,
-    /// Whether the effect was there afterwards.
+    /// Whether the whole effect was there afterwards.
     pub effect_happened: bool,
+    /// Whether everything that the act may touch was exactly as prepared.
+    pub untouched: bool,
+    /// What the process wrote to its standard error: for the reader of a report, never judged.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
 }
 
 /// Everything that one cell saw.
@@ -32,7 +39,7 @@ pub struct Record {
     pub bystander: Performance,
     /// Without the policy, after detach: must have its effect again.
     pub control_after: Performance,
-    /// Calls of the hooked functions that the programs saw.
+    /// Calls of the hooked functions that the programs saw, by any process.
     pub calls: u64,
     /// Selector matches, from the kernel-side counter.
     pub matched: u64,
@@ -40,8 +47,9 @@ pub struct Record {
     pub killed: u64,
     /// Failed `bpf_send_signal` calls.
     pub kill_failed: u64,
-    /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`).
-    pub recursion_misses: u64,
+    /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` where the kernel does not
+    /// count them (before 5.12).
+    pub recursion_misses: Option<u64>,
     /// Events lost because the ring buffer was full.
     pub lost_events: u64,
     /// Events that the agent printed about the acting process.

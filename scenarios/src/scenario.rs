@@ -1,6 +1,81 @@
-//! The scenario file: what is done, under which policy, and what must be seen.
+//! The scenario: what is done, under which policy, and what must be seen. Self-contained, so that it can travel into
+//! a guest as JSON.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::effect::Effect;
+use crate::step::Step;
+
+/// What stands in scenario files for the one thing in which act and bystander differ.
+pub const TARGET: &str = "$target";
+
+/// One scenario, with its policy inlined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// `area/name`, from the path of the file: `file/kill-write-by-path-at-sys-write`.
+    pub id: String,
+    /// One sentence that says what is claimed.
+    pub title: String,
+    /// Numbers of the claims that this scenario proves (`C-07`).
+    pub claims: Vec<String>,
+    /// The policy under which the act happens.
+    pub policy: Policy,
+    /// Where the act happens; one cell for each.
+    pub filesystems: Vec<FileSystem>,
+    /// In which PID namespace, and as whose child, the subject runs.
+    #[serde(default)]
+    pub position: Position,
+    /// What [`TARGET`] stands for.
+    pub target: Target,
+    /// What is there before each performance.
+    pub files: Vec<PreparedFile>,
+    /// What the subject does.
+    pub steps: Vec<Step>,
+    /// What another process can see afterwards, if the act had its effect. All of it together is the effect.
+    pub effect: Vec<Effect>,
+    /// What must be seen for a cell to pass.
+    pub expect: Expectation,
+}
+
+/// A policy file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Path of the file, relative to the scenario folder.
+    pub file: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// The one string in which the act, which is meant by the policy, differs from the bystander, which is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// For the control and the act.
+    pub act: String,
+    /// For the bystander.
+    pub bystander: String,
+}
+
+/// A file that exists before each performance. Every other path that a scenario names is absent then.
+///
+/// A relative path is created anew in the work directory. An absolute path is a file of the machine: it must exist,
+/// keeps its content, and gets it back afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedFile {
+    /// Which file.
+    pub path: String,
+    /// Its content in the work directory.
+    #[serde(default)]
+    pub content: String,
+    /// Make it a symbolic link to the subject instead, to be the image of an `execve`.
+    #[serde(default)]
+    pub link_to_subject: bool,
+}
 
 /// Where the act happens. A kill that prevents a write on one file system may come too late on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -10,8 +85,31 @@ pub enum FileSystem {
     Tmpfs,
     /// A real ext4 on the guest's NVMe disk; `/lab/ext4` in the guest.
     Ext4,
-    /// The act touches no file system (pipes, processes); runs in `/lab/none`.
+    /// The act touches no file system under test (pipes, processes); runs in `/lab/none`.
     None,
+}
+
+impl fmt::Display for FileSystem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Tmpfs => "tmpfs",
+            Self::Ext4 => "ext4",
+            Self::None => "none",
+        })
+    }
+}
+
+/// In which PID namespace, and as whose child, the subject runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Position {
+    /// An ordinary child of the runner.
+    #[default]
+    Host,
+    /// In a child PID namespace which its parent entered by `setns`; the parent itself stays outside.
+    EnteredNamespace,
+    /// In a child PID namespace, as a child of that namespace's pid 1.
+    ChildOfNamespaceInit,
 }
 
 /// What must be seen for a cell to pass. Process, effect and counters are asserted separately: "killed" alone
@@ -45,8 +143,25 @@ pub enum ExpectedProcess {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpectedEffect {
-    /// Not there afterwards.
+    /// Nothing of it is there afterwards: everything is as prepared.
     Prevented,
     /// There afterwards, although the process may have died.
     Happens,
+}
+
+impl Scenario {
+    /// `text` with [`TARGET`] filled in.
+    #[must_use]
+    pub fn fill(&self, text: &str, target: &str) -> String {
+        text.replace(TARGET, target)
+    }
+
+    /// Every path that the scenario names, with [`TARGET`] filled in: of prepared files, of steps, of effects.
+    #[must_use]
+    pub fn paths(&self, target: &str) -> Vec<String> {
+        let of_files = self.files.iter().map(|file| file.path.as_str());
+        let of_steps = self.steps.iter().flat_map(Step::paths);
+        let of_effect = self.effect.iter().filter_map(Effect::path);
+        of_files.chain(of_steps).chain(of_effect).map(|path| self.fill(path, target)).collect()
+    }
 }

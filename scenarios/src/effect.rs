@@ -1,0 +1,150 @@
+//! Effect predicates: what another process can see afterwards. Content is compared, never time stamps, because a
+//! prevented write may still have changed the modification time.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// One predicate; the effect of a scenario is the conjunction of its list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Effect {
+    /// The file has exactly this content.
+    FileEquals {
+        /// Which file.
+        path: String,
+        /// Its whole content.
+        text: String,
+    },
+    /// The file contains this text somewhere.
+    FileContains {
+        /// Which file.
+        path: String,
+        /// The text.
+        text: String,
+    },
+    /// The file exists and has no byte.
+    FileIsEmpty {
+        /// Which file.
+        path: String,
+    },
+    /// The name exists (symbolic links are not followed).
+    Exists {
+        /// Which name.
+        path: String,
+    },
+    /// The name does not exist.
+    NotExists {
+        /// Which name.
+        path: String,
+    },
+    /// The runner's end of the pipe received exactly this.
+    PipeReceived {
+        /// Everything that came.
+        data: String,
+    },
+}
+
+impl Effect {
+    /// The same predicate with paths changed by `path` and content changed by `data`.
+    #[must_use]
+    pub fn map(&self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) -> Self {
+        match self {
+            Self::FileEquals { path: name, text } => Self::FileEquals { path: path(name), text: data(text) },
+            Self::FileContains { path: name, text } => {
+                Self::FileContains { path: path(name), text: data(text) }
+            }
+            Self::FileIsEmpty { path: name } => Self::FileIsEmpty { path: path(name) },
+            Self::Exists { path: name } => Self::Exists { path: path(name) },
+            Self::NotExists { path: name } => Self::NotExists { path: path(name) },
+            Self::PipeReceived { data: text } => Self::PipeReceived { data: data(text) },
+        }
+    }
+
+    /// The path that the predicate looks at.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::FileEquals { path, .. }
+            | Self::FileContains { path, .. }
+            | Self::FileIsEmpty { path }
+            | Self::Exists { path }
+            | Self::NotExists { path } => Some(path),
+            Self::PipeReceived { .. } => None,
+        }
+    }
+
+    /// Whether the predicate holds now. `received` is what came out of the pipe.
+    ///
+    /// # Errors
+    /// A file that exists and can't be read. A file that is absent is no error: its content predicates are false.
+    pub fn holds(&self, received: &[u8]) -> io::Result<bool> {
+        Ok(match self {
+            Self::FileEquals { path, text } => content(path)?.is_some_and(|bytes| bytes == text.as_bytes()),
+            Self::FileContains { path, text } => content(path)?
+                .is_some_and(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes())),
+            Self::FileIsEmpty { path } => content(path)?.is_some_and(|bytes| bytes.is_empty()),
+            Self::Exists { path } => name_exists(Path::new(path))?,
+            Self::NotExists { path } => !name_exists(Path::new(path))?,
+            Self::PipeReceived { data } => received == data.as_bytes(),
+        })
+    }
+}
+
+fn content(path: &str) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a name exists, without following a symbolic link.
+pub(crate) fn name_exists(path: &Path) -> io::Result<bool> {
+    match std::fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::equals(Effect::FileEquals { path: "/file".into(), text: "one\ntwo\n".into() }, true)]
+    #[case::equals_is_whole(Effect::FileEquals { path: "/file".into(), text: "one\n".into() }, false)]
+    #[case::contains(Effect::FileContains { path: "/file".into(), text: "e\ntw".into() }, true)]
+    #[case::contains_not(Effect::FileContains { path: "/file".into(), text: "three".into() }, false)]
+    #[case::absent_contains_nothing(Effect::FileContains { path: "/absent".into(), text: "x".into() }, false)]
+    #[case::not_empty(Effect::FileIsEmpty { path: "/file".into() }, false)]
+    #[case::empty(Effect::FileIsEmpty { path: "/empty".into() }, true)]
+    #[case::absent_is_not_empty(Effect::FileIsEmpty { path: "/absent".into() }, false)]
+    #[case::exists(Effect::Exists { path: "/file".into() }, true)]
+    #[case::dangling_link_exists(Effect::Exists { path: "/link".into() }, true)]
+    #[case::exists_not(Effect::Exists { path: "/absent".into() }, false)]
+    #[case::not_exists(Effect::NotExists { path: "/absent".into() }, true)]
+    #[case::not_exists_not(Effect::NotExists { path: "/file".into() }, false)]
+    #[case::pipe(Effect::PipeReceived { data: "came".into() }, true)]
+    #[case::pipe_whole(Effect::PipeReceived { data: "ca".into() }, false)]
+    fn predicate_holds_exactly_when_the_file_system_says_so(#[case] effect: Effect, #[case] expected: bool) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "one\ntwo\n").unwrap();
+        std::fs::write(dir.path().join("empty"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("link")).unwrap();
+        let root = dir.path().to_str().unwrap().to_owned();
+        let resolved = effect.map(&|path| format!("{root}{path}"), &|data| data.to_owned());
+        assert_eq!(resolved.holds(b"came").unwrap(), expected);
+    }
+
+    #[test]
+    fn unreadable_file_is_an_error_not_an_absent_effect() {
+        let dir = tempfile::tempdir().unwrap();
+        let effect =
+            Effect::FileEquals { path: dir.path().to_str().unwrap().to_owned(), text: String::new() };
+        effect.holds(b"").unwrap_err();
+    }
+}

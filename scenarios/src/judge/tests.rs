@@ -1,0 +1,234 @@
+//! The judge on tables and on arbitrary records.
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+
+fn performance(fate: ProcessFate, effect_happened: bool, untouched: bool) -> Performance {
+    Performance { fate, effect_happened, untouched, stderr: String::new() }
+}
+
+fn done() -> Performance {
+    performance(ProcessFate::Exited(0), true, false)
+}
+
+/// A write that was killed and prevented, seen exactly once.
+fn killed_and_prevented() -> (Expectation, Record) {
+    (
+        Expectation {
+            process: ExpectedProcess::Killed,
+            effect: ExpectedEffect::Prevented,
+            matched: 1,
+            killed: 1,
+            events: 1,
+        },
+        Record {
+            control_before: done(),
+            enforced: performance(ProcessFate::Signalled(9), false, true),
+            bystander: done(),
+            control_after: done(),
+            calls: 17,
+            matched: 1,
+            killed: 1,
+            kill_failed: 0,
+            recursion_misses: Some(0),
+            lost_events: 0,
+            events: 1,
+            attach_ms: 250,
+        },
+    )
+}
+
+/// The process goes unhindered.
+fn survives() -> (Expectation, Record) {
+    let (mut expect, mut record) = killed_and_prevented();
+    expect.process = ExpectedProcess::Survives;
+    expect.effect = ExpectedEffect::Happens;
+    (expect.matched, expect.killed, expect.events) = (0, 0, 0);
+    record.enforced = done();
+    (record.matched, record.killed, record.events) = (0, 0, 0);
+    (expect, record)
+}
+
+/// The process dies, the effect is there all the same.
+fn killed_too_late() -> (Expectation, Record) {
+    let (mut expect, mut record) = killed_and_prevented();
+    expect.effect = ExpectedEffect::Happens;
+    record.enforced = performance(ProcessFate::Signalled(9), true, false);
+    (expect, record)
+}
+
+#[rstest]
+#[case(killed_and_prevented())]
+#[case(survives())]
+#[case(killed_too_late())]
+fn what_is_seen_as_expected_passes(#[case] (expect, record): (Expectation, Record)) {
+    assert_eq!(judge(&expect, &record), Judgement::Passed);
+}
+
+#[test]
+fn kernel_that_does_not_count_misses_can_pass() {
+    let (expect, mut record) = killed_and_prevented();
+    record.recursion_misses = None;
+    assert_eq!(judge(&expect, &record), Judgement::Passed);
+}
+
+#[rstest]
+#[case::survived(|record: &mut Record| record.enforced.fate = ProcessFate::Exited(0), "die of signal 9")]
+#[case::other_signal(|record: &mut Record| record.enforced.fate = ProcessFate::Signalled(11), "died of signal 11")]
+#[case::refused(|record: &mut Record| record.enforced.fate = ProcessFate::Exited(21), "the write step failed")]
+#[case::happened(|record: &mut Record| record.enforced = performance(ProcessFate::Signalled(9), true, false), "but it happened")]
+#[case::partly(|record: &mut Record| record.enforced.untouched = false, "a part of it happened")]
+#[case::bystander_died(|record: &mut Record| record.bystander.fate = ProcessFate::Signalled(9), "bystander should survive")]
+#[case::bystander_hindered(|record: &mut Record| record.bystander.effect_happened = false, "bystander's act")]
+#[case::no_calls(|record: &mut Record| record.calls = 0, "nothing was attached")]
+#[case::not_matched(|record: &mut Record| record.matched = 0, "(`matched`), counted 0")]
+#[case::matched_twice(|record: &mut Record| record.matched = 2, "(`matched`), counted 2")]
+#[case::not_killed(|record: &mut Record| record.killed = 0, "(`killed`), counted 0")]
+#[case::killed_twice(|record: &mut Record| record.killed = 2, "(`killed`), counted 2")]
+#[case::kill_failed(|record: &mut Record| record.kill_failed = 1, "(`kill_failed`), counted 1")]
+#[case::not_seen(|record: &mut Record| record.events = 0, "(`events`), counted 0")]
+#[case::seen_twice(|record: &mut Record| record.events = 2, "(`events`), counted 2")]
+fn one_difference_is_one_failure_with_its_own_sentence(
+    #[case] change: fn(&mut Record),
+    #[case] sentence: &str,
+) {
+    let (expect, mut record) = killed_and_prevented();
+    change(&mut record);
+    let Judgement::Failed(failures) = judge(&expect, &record) else { panic!("not failed") };
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(failures[0].contains(sentence), "{failures:?}");
+}
+
+#[rstest]
+#[case::prevented(|record: &mut Record| record.enforced = performance(ProcessFate::Signalled(9), false, true), "nothing changed")]
+#[case::partly(|record: &mut Record| record.enforced = performance(ProcessFate::Signalled(9), false, false), "only a part")]
+fn effect_that_should_happen_must_happen_wholly(#[case] change: fn(&mut Record), #[case] sentence: &str) {
+    let (expect, mut record) = killed_too_late();
+    change(&mut record);
+    let Judgement::Failed(failures) = judge(&expect, &record) else { panic!("not failed") };
+    assert!(failures.len() == 1 && failures[0].contains(sentence), "{failures:?}");
+}
+
+#[rstest]
+#[case::control_killed(|record: &mut Record| record.control_before.fate = ProcessFate::Signalled(9), "before attaching")]
+#[case::control_failed(|record: &mut Record| record.control_before.fate = ProcessFate::Exited(20), "the open step failed")]
+#[case::control_without_effect(|record: &mut Record| record.control_before.effect_happened = false, "before attaching, the act had no effect")]
+#[case::still_enforced(|record: &mut Record| record.control_after.fate = ProcessFate::Signalled(9), "after detaching")]
+#[case::later_control_without_effect(|record: &mut Record| record.control_after.effect_happened = false, "after detaching, the act had no effect")]
+#[case::skipped(|record: &mut Record| record.recursion_misses = Some(3), "3 times")]
+#[case::lost(|record: &mut Record| record.lost_events = 2, "2 events were lost")]
+fn untrustworthy_measurement_is_broken_even_if_the_rest_would_fail(
+    #[case] change: fn(&mut Record),
+    #[case] reason: &str,
+) {
+    for spoil in [|_: &mut Record| (), |record: &mut Record| record.killed = 0] {
+        let (expect, mut record) = killed_and_prevented();
+        change(&mut record);
+        spoil(&mut record);
+        let Judgement::Broken(text) = judge(&expect, &record) else { panic!("not broken") };
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn judgement_survives_json() {
+    for judgement in [
+        Judgement::Passed,
+        Judgement::Failed(vec!["one".into(), "two".into()]),
+        Judgement::Broken("reason".into()),
+    ] {
+        let json = serde_json::to_string(&judgement).unwrap();
+        assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);
+    }
+}
+
+fn any_expectation() -> impl Strategy<Value = Expectation> {
+    let process = prop_oneof![Just(ExpectedProcess::Killed), Just(ExpectedProcess::Survives)];
+    let effect = prop_oneof![Just(ExpectedEffect::Prevented), Just(ExpectedEffect::Happens)];
+    (process, effect, 0..3_u64, 0..3_u64, 0..3_u64).prop_map(|(process, effect, matched, killed, events)| {
+        Expectation { process, effect, matched, killed, events }
+    })
+}
+
+fn any_fate() -> impl Strategy<Value = ProcessFate> {
+    prop_oneof![
+        Just(ProcessFate::Signalled(9)),
+        (1..32).prop_map(ProcessFate::Signalled),
+        Just(ProcessFate::Exited(0)),
+        (0..128).prop_map(ProcessFate::Exited)
+    ]
+}
+
+fn any_performance() -> impl Strategy<Value = Performance> {
+    (any_fate(), any::<bool>(), any::<bool>())
+        .prop_map(|(fate, happened, untouched)| performance(fate, happened, untouched && !happened))
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let performances = (any_performance(), any_performance(), any_performance(), any_performance());
+    let counters = (0..3_u64, 0..3_u64, 0..3_u64, 0..2_u64, prop::option::of(0..2_u64), 0..2_u64, 0..3_u64);
+    (performances, counters).prop_map(|((control_before, enforced, bystander, control_after), counters)| {
+        let (calls, matched, killed, kill_failed, recursion_misses, lost_events, events) = counters;
+        Record {
+            control_before,
+            enforced,
+            bystander,
+            control_after,
+            calls,
+            matched,
+            killed,
+            kill_failed,
+            recursion_misses,
+            lost_events,
+            events,
+            attach_ms: 1,
+        }
+    })
+}
+
+proptest! {
+    /// Everything happens as without a policy, and no program has counted anything.
+    #[test]
+    fn enforcer_that_did_nothing_never_passes(expect in any_expectation()) {
+        let (_, mut record) = survives();
+        record.calls = 0;
+        prop_assert!(matches!(judge(&expect, &record), Judgement::Failed(_)));
+    }
+
+    /// An enforcer that attaches and never acts can't pass where a kill is expected, whatever it claims to have done.
+    #[test]
+    fn lying_counters_do_not_make_a_kill(expect in any_expectation(), mut record in any_record()) {
+        let (matched, killed, events) = (expect.matched, expect.killed, expect.events);
+        let expect = Expectation { process: ExpectedProcess::Killed, ..expect };
+        record.enforced = done();
+        (record.matched, record.killed, record.events) = (matched, killed, events);
+        prop_assert_ne!(judge(&expect, &record), Judgement::Passed);
+    }
+
+    /// Whatever passes has a working control on both sides, a surviving bystander, and exactly the expected counts.
+    #[test]
+    fn what_passes_is_what_was_expected(expect in any_expectation(), record in any_record()) {
+        let passed = judge(&expect, &record) == Judgement::Passed;
+        let unhindered = |performance: &Performance| {
+            performance.fate == ProcessFate::Exited(0) && performance.effect_happened
+        };
+        let fate = match expect.process {
+            ExpectedProcess::Killed => ProcessFate::Signalled(9),
+            ExpectedProcess::Survives => ProcessFate::Exited(0),
+        };
+        let effect = match expect.effect {
+            ExpectedEffect::Happens => record.enforced.effect_happened,
+            ExpectedEffect::Prevented => record.enforced.untouched && !record.enforced.effect_happened,
+        };
+        let as_expected = [&record.control_before, &record.bystander, &record.control_after].into_iter().all(unhindered)
+            && record.enforced.fate == fate
+            && effect
+            && record.calls > 0
+            && (record.matched, record.killed, record.events) == (expect.matched, expect.killed, expect.events)
+            && (record.kill_failed, record.lost_events) == (0, 0)
+            && record.recursion_misses.unwrap_or(0) == 0;
+        prop_assert_eq!(passed, as_expected);
+    }
+}

@@ -1,0 +1,106 @@
+//! Runs one cell: control → attach → act → observe → bystander → detach → control again.
+//!
+//! Between attach and detach nothing asks the agent or the kernel's maps anything: a map system call would switch
+//! probes off on its CPU for a moment. Everything that the policy could see of the runner itself (preparing files,
+//! cleaning up) happens while nothing is attached; in between the runner only reads.
+
+mod agent;
+mod error;
+mod gate;
+mod output;
+mod performance;
+mod prepare;
+mod wait;
+
+use serde::{Deserialize, Serialize};
+
+use self::agent::Agent;
+pub use self::error::RunError;
+use self::performance::Stage;
+use self::prepare::Prepared;
+use crate::lab::LabPaths;
+use crate::record::Record;
+use crate::scenario::{FileSystem, Scenario};
+
+/// Where a run is, for progress displays and for saying where it hung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The act without the policy.
+    ControlBefore,
+    /// From starting the agent to its readiness.
+    Attach,
+    /// The act under the policy.
+    Act,
+    /// Looking for the effect, from outside of the acting process.
+    Observe,
+    /// The same program on a target that the policy does not mean.
+    Bystander,
+    /// SIGTERM to the agent, its end, its report and events.
+    Detach,
+    /// The act without the policy, once more.
+    ControlAfter,
+}
+
+/// Runs `scenario` on one of its file systems. The caller must not reap children meanwhile.
+///
+/// # Errors
+/// [`RunError`] says what kept the run from being completed. No error is a verdict about the scenario.
+pub fn run(
+    scenario: &Scenario,
+    filesystem: FileSystem,
+    lab: &LabPaths,
+    progress: &mut dyn FnMut(Phase),
+) -> Result<Record, RunError> {
+    if !scenario.filesystems.contains(&filesystem) {
+        return Err(RunError::NotOnThisFileSystem { id: scenario.id.clone(), filesystem });
+    }
+    prepare::fresh_dir(&lab.scratch)?;
+    let act = Stage::new(scenario, filesystem, lab, &scenario.target.act);
+    let bystander = Stage::new(scenario, filesystem, lab, &scenario.target.bystander);
+    let mut prepared = Prepared::new(scenario, filesystem, lab)?;
+
+    progress(Phase::ControlBefore);
+    prepared.refresh()?;
+    let (control_before, _) = act.perform_and_observe(&prepared)?;
+
+    prepared.refresh()?;
+    progress(Phase::Attach);
+    let mut agent = Agent::attach(scenario, lab)?;
+
+    progress(Phase::Act);
+    let acted = act.perform()?;
+    progress(Phase::Observe);
+    let enforced = act.observe(&acted, &prepared)?;
+
+    progress(Phase::Bystander);
+    // The act may have changed what it touches; the bystander is compared with its own files only.
+    let (bystander, _) = bystander.perform_and_observe(&prepared)?;
+
+    progress(Phase::Detach);
+    agent.check_alive()?;
+    let attach_ms = agent.attach_ms();
+    let output = agent.detach()?;
+    let totals = output.report.totals();
+    let events = output.events_of(acted.pid);
+
+    progress(Phase::ControlAfter);
+    prepared.refresh()?;
+    let (control_after, _) = act.perform_and_observe(&prepared)?;
+    prepared.restore()?;
+
+    Ok(Record {
+        control_before,
+        enforced,
+        bystander,
+        control_after,
+        calls: totals.calls,
+        matched: totals.matched,
+        killed: totals.killed,
+        kill_failed: totals.kill_failed,
+        recursion_misses: totals.recursion_misses,
+        lost_events: totals.lost,
+        events,
+        attach_ms,
+    })
+}

@@ -1,0 +1,200 @@
+//! What the agent leaves behind: its report and its events, as far as a verdict needs them.
+
+use serde::{Deserialize, Deserializer};
+
+use super::error::RunError;
+
+const REPORT_VERSION: u64 = 1;
+
+/// Report and events of one agent.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) report: Report,
+    /// For each event of a hook, the pid of the process that it is about.
+    pub(super) events: Vec<i32>,
+}
+
+impl Output {
+    /// How many events are about this process.
+    pub(super) fn events_of(&self, pid: i32) -> u64 {
+        self.events.iter().map(|of| u64::from(*of == pid)).sum()
+    }
+}
+
+/// The report; fields that no verdict needs may come and go.
+#[derive(Debug, Deserialize)]
+pub(super) struct Report {
+    policies: Vec<PolicyReport>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    version: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct PolicyReport {
+    hooks: Vec<HookReport>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HookReport {
+    #[serde(deserialize_with = "present")]
+    recursion_misses: Option<u64>,
+    counters: Counters,
+}
+
+#[derive(Debug, Deserialize)]
+struct Counters {
+    calls: u64,
+    matched: u64,
+    lost: u64,
+    killed: u64,
+    kill_failed: u64,
+}
+
+/// `null` says that the kernel does not count; a missing field says nothing and is an error.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// All hooks together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) calls: u64,
+    pub(super) matched: u64,
+    pub(super) lost: u64,
+    pub(super) killed: u64,
+    pub(super) kill_failed: u64,
+    pub(super) recursion_misses: Option<u64>,
+}
+
+impl Report {
+    pub(super) fn parse(text: &str) -> Result<Self, RunError> {
+        // The version first: another generation should be named as such, not by the first field that differs.
+        let Version { version } = serde_json::from_str(text).map_err(RunError::Report)?;
+        if version != REPORT_VERSION {
+            return Err(RunError::ReportVersion { found: version, expected: REPORT_VERSION });
+        }
+        let report: Self = serde_json::from_str(text).map_err(RunError::Report)?;
+        if report.policies.iter().all(|policy| policy.hooks.is_empty()) {
+            return Err(RunError::ReportWithoutHooks);
+        }
+        Ok(report)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let hooks = || self.policies.iter().flat_map(|policy| &policy.hooks);
+        let sum = |counter: fn(&Counters) -> u64| hooks().map(|hook| counter(&hook.counters)).sum();
+        Totals {
+            calls: sum(|counters| counters.calls),
+            matched: sum(|counters| counters.matched),
+            lost: sum(|counters| counters.lost),
+            killed: sum(|counters| counters.killed),
+            kill_failed: sum(|counters| counters.kill_failed),
+            // One hook without a count makes the total unknown.
+            recursion_misses: hooks().map(|hook| hook.recursion_misses).sum(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Event {
+    process_kprobe: Option<HookEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HookEvent {
+    process: Process,
+}
+
+#[derive(Debug, Deserialize)]
+struct Process {
+    pid: i32,
+}
+
+/// The pid of every hook event, from the agent's JSON lines.
+pub(super) fn parse_events(text: &str) -> Result<Vec<i32>, RunError> {
+    let mut pids = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let event: Event =
+            serde_json::from_str(line).map_err(|source| RunError::Event { line: index + 1, source })?;
+        pids.extend(event.process_kprobe.map(|hook| hook.process.pid));
+    }
+    Ok(pids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(misses: &str, killed: u64) -> String {
+        format!(
+            r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":3,"process_rejected":0,
+            "filter_rejected":1,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":0}}}}"#
+        )
+    }
+
+    #[test]
+    fn totals_are_sums_over_every_hook_of_every_policy() {
+        let text = format!(
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}},{{"name":"b","hooks":[{}]}}],"faults":[]}}"#,
+            hook("1", 1),
+            hook("0", 2),
+            hook("4", 4)
+        );
+        let expected =
+            Totals { calls: 9, matched: 6, lost: 3, killed: 7, kill_failed: 3, recursion_misses: Some(5) };
+        assert_eq!(Report::parse(&text).unwrap().totals(), expected);
+    }
+
+    #[test]
+    fn one_kernel_that_does_not_count_misses_makes_their_sum_unknown() {
+        let text = format!(
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}]}}"#,
+            hook("null", 1),
+            hook("0", 2)
+        );
+        assert_eq!(Report::parse(&text).unwrap().totals().recursion_misses, None);
+    }
+
+    #[test]
+    fn missing_miss_count_is_an_error() {
+        let text = format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}]}}"#, hook("0", 1))
+            .replace(r#""recursion_misses":0,"#, "");
+        assert!(matches!(Report::parse(&text), Err(RunError::Report(_))));
+    }
+
+    #[test]
+    fn report_of_another_generation_is_refused_by_its_number() {
+        let error = Report::parse(r#"{"version":2,"everything":"else"}"#).unwrap_err();
+        assert!(matches!(error, RunError::ReportVersion { found: 2, expected: 1 }));
+    }
+
+    #[test]
+    fn report_without_hooks_is_refused() {
+        let error = Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}]}"#).unwrap_err();
+        assert!(matches!(error, RunError::ReportWithoutHooks));
+    }
+
+    #[test]
+    fn events_are_attributed_by_pid_and_other_kinds_are_not_counted() {
+        let text = concat!(
+            r#"{"process_kprobe":{"process":{"pid":7},"function_name":"f"},"time":"t"}"#,
+            "\n",
+            r#"{"process_kprobe":{"process":{"pid":8}}}"#,
+            "\n",
+            r#"{"process_exit":{"process":{"pid":7}}}"#,
+            "\n",
+            r#"{"process_kprobe":{"process":{"pid":7}}}"#,
+            "\n"
+        );
+        assert_eq!(parse_events(text).unwrap(), [7, 8, 7]);
+    }
+
+    #[test]
+    fn broken_event_line_is_named() {
+        let error = parse_events("{}\n{\"process_kprobe\":{}}\n").unwrap_err();
+        assert!(matches!(error, RunError::Event { line: 2, .. }));
+    }
+}

@@ -1,0 +1,149 @@
+//! The files of a scenario: fresh before each performance, back as they were afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::error::RunError;
+use crate::effect::name_exists;
+use crate::lab::LabPaths;
+use crate::scenario::{FileSystem, Scenario};
+
+/// What a path is before a performance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Initial {
+    /// Not there.
+    Absent,
+    /// A file of the work directory with this content.
+    File(Vec<u8>),
+    /// A symbolic link to the subject.
+    Link(PathBuf),
+    /// A file of the machine, with the content that it had when the run began.
+    Machine(Vec<u8>),
+}
+
+/// Everything that a scenario touches, for its act and its bystander.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    initial: BTreeMap<PathBuf, Initial>,
+}
+
+/// The paths of one performance, real ones.
+pub(super) fn paths_of(
+    scenario: &Scenario,
+    filesystem: FileSystem,
+    lab: &LabPaths,
+    target: &str,
+) -> BTreeSet<PathBuf> {
+    scenario.paths(target).iter().map(|path| lab.resolve(filesystem, path)).collect()
+}
+
+impl Prepared {
+    /// Looks at the files of the machine and decides what every path has to be.
+    pub(super) fn new(scenario: &Scenario, filesystem: FileSystem, lab: &LabPaths) -> Result<Self, RunError> {
+        let mut initial = BTreeMap::new();
+        for target in [&scenario.target.act, &scenario.target.bystander] {
+            for path in paths_of(scenario, filesystem, lab, target) {
+                initial.entry(path).or_insert(Initial::Absent);
+            }
+            for file in &scenario.files {
+                let name = scenario.fill(&file.path, target);
+                let path = lab.resolve(filesystem, &name);
+                let state = if name.starts_with('/') {
+                    let content = std::fs::read(&path).map_err(RunError::file("read", &path))?;
+                    Initial::Machine(content)
+                } else if file.link_to_subject {
+                    Initial::Link(lab.subject.clone())
+                } else {
+                    Initial::File(scenario.fill(&file.content, target).into_bytes())
+                };
+                initial.insert(path, state);
+            }
+        }
+        Ok(Self { initial })
+    }
+
+    /// Makes every path what it has to be.
+    pub(super) fn refresh(&mut self) -> Result<(), RunError> {
+        for (path, initial) in &self.initial {
+            match initial {
+                Initial::Absent => remove(path)?,
+                Initial::File(content) => {
+                    remove(path)?;
+                    std::fs::write(path, content).map_err(RunError::file("write", path))?;
+                }
+                Initial::Link(to) => {
+                    remove(path)?;
+                    symlink(to, path).map_err(RunError::file("link", path))?;
+                }
+                Initial::Machine(content) => put_back(path, content)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each of these paths is as [`Self::refresh`] made it.
+    pub(super) fn untouched(&self, paths: &BTreeSet<PathBuf>) -> Result<bool, RunError> {
+        for path in paths {
+            let same = match self.initial.get(path).unwrap_or(&Initial::Absent) {
+                Initial::Absent => !name_exists(path).map_err(RunError::file("look at", path))?,
+                Initial::File(content) | Initial::Machine(content) => match std::fs::read(path) {
+                    Ok(now) => now == *content,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                    Err(error) => return Err(RunError::file("read", path)(error)),
+                },
+                Initial::Link(to) => std::fs::read_link(path).is_ok_and(|now| now == *to),
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes what was created and gives files of the machine their content back.
+    pub(super) fn restore(&mut self) -> Result<(), RunError> {
+        // Taken out one by one, so that dropping does not repeat what is done.
+        while let Some((path, initial)) = self.initial.pop_first() {
+            match initial {
+                Initial::Absent | Initial::File(_) | Initial::Link(_) => remove(&path)?,
+                Initial::Machine(content) => put_back(&path, &content)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // Only after an error, which is already on its way to the caller and says more than this one would.
+        drop(self.restore());
+    }
+}
+
+fn remove(path: &Path) -> Result<(), RunError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RunError::file("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn put_back(path: &Path, content: &[u8]) -> Result<(), RunError> {
+    // Not written when there is nothing to put back: it may be a file that others watch.
+    if std::fs::read(path).is_ok_and(|now| now == content) {
+        return Ok(());
+    }
+    std::fs::write(path, content).map_err(RunError::file("restore", path))
+}
+
+/// An empty directory at `path`, whatever an earlier run left there.
+pub(super) fn fresh_dir(path: &Path) -> Result<(), RunError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(RunError::file("remove", path)(error));
+        }
+        _ => {}
+    }
+    std::fs::create_dir_all(path).map_err(RunError::file("create", path))
+}

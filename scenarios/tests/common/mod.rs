@@ -1,0 +1,71 @@
+//! A lab in a temporary folder, with an agent that only pretends.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use quell_scenarios::effect::Effect;
+use quell_scenarios::lab::{Deadlines, LabPaths};
+use quell_scenarios::scenario::{
+    Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Policy, Position, PreparedFile, Scenario,
+    Target,
+};
+use quell_scenarios::step::{OpenFlag, Step};
+
+/// What stands in the `/etc/passwd` of such a lab.
+pub(crate) const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n";
+
+/// A lab whose agent behaves as `agent` says; it vanishes with the folder.
+pub(crate) fn lab(dir: &Path, agent: &str) -> LabPaths {
+    for name in ["tmpfs", "ext4", "none", "root/etc"] {
+        std::fs::create_dir_all(dir.join(name)).unwrap();
+    }
+    std::fs::write(dir.join("root/etc/passwd"), PASSWD).unwrap();
+    let quell = dir.join(agent);
+    symlink(env!("CARGO_BIN_EXE_pretend-enforcer"), &quell).unwrap();
+    LabPaths {
+        quell,
+        subject: env!("CARGO_BIN_EXE_subject").into(),
+        tmpfs: dir.join("tmpfs"),
+        ext4: dir.join("ext4"),
+        none: dir.join("none"),
+        rootfs: dir.join("root"),
+        scratch: dir.join("scratch"),
+        deadlines: Deadlines {
+            attach: Duration::from_secs(20),
+            act: Duration::from_secs(20),
+            detach: Duration::from_secs(20),
+        },
+    }
+}
+
+/// A write that waits a moment first, so that a pretended enforcer can be in time.
+pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
+    Scenario {
+        id: "test/slow-write".into(),
+        title: "A write".into(),
+        claims: vec!["C-99".into()],
+        policy: Policy { file: "policies/none.yaml".into(), text: "read by nobody".into() },
+        filesystems: vec![FileSystem::Tmpfs],
+        position: Position::Host,
+        target: Target { act: "target".into(), bystander: "neighbour".into() },
+        files: vec![PreparedFile {
+            path: "$target".into(),
+            content: "before\n".into(),
+            link_to_subject: false,
+        }],
+        steps: vec![
+            Step::Pause { ms: pause_ms },
+            Step::Open { path: "$target".into(), flags: vec![OpenFlag::Wronly] },
+            Step::Write { data: "after!\n".into() },
+        ],
+        effect: vec![Effect::FileEquals { path: "$target".into(), text: "after!\n".into() }],
+        expect: Expectation {
+            process: ExpectedProcess::Killed,
+            effect: ExpectedEffect::Prevented,
+            matched: 1,
+            killed: 1,
+            events: 1,
+        },
+    }
+}
