@@ -26,6 +26,15 @@ impl Severity {
     }
 }
 
+/// A second place of a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// Where.
+    pub span: Span,
+    /// Why it belongs here.
+    pub label: Cow<'static, str>,
+}
+
 /// One finding. Built with [`Diagnostic::new`] and completed with the methods that take `self`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,7 +52,7 @@ pub struct Diagnostic {
     /// What to do.
     pub help: Option<Cow<'static, str>>,
     /// A second place that belongs to it, such as the first of two duplicates.
-    pub also: Option<(Span, Cow<'static, str>)>,
+    pub also: Option<Box<Related>>,
 }
 
 impl Diagnostic {
@@ -84,7 +93,7 @@ impl Diagnostic {
     /// Adds a second place.
     #[must_use]
     pub fn also(mut self, span: Span, label: impl Into<Cow<'static, str>>) -> Self {
-        self.also = Some((span, label.into()));
+        self.also = Some(Box::new(Related { span, label: label.into() }));
         self
     }
 }
@@ -106,7 +115,7 @@ impl Diagnostics {
     /// Findings in a source; they are put in the order of the text.
     #[must_use]
     pub fn new(source: Source, mut found: Vec<Diagnostic>) -> Self {
-        found.sort_by_key(|diagnostic| (diagnostic.span.offset, diagnostic.code));
+        sort(&mut found);
         Self { source, found }
     }
 
@@ -125,7 +134,7 @@ impl Diagnostics {
     /// Adds findings of a later stage and restores the order.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
         self.found.extend(more);
-        self.found.sort_by_key(|diagnostic| (diagnostic.span.offset, diagnostic.code));
+        sort(&mut self.found);
     }
 
     /// Whether there is nothing.
@@ -151,6 +160,12 @@ impl Diagnostics {
     pub fn position(&self, diagnostic: &Diagnostic) -> Position {
         self.source.position(diagnostic.span.offset)
     }
+}
+
+/// Order of the text; a value that aliases repeat is reported once.
+fn sort(found: &mut Vec<Diagnostic>) {
+    found.sort_by_key(|diagnostic| (diagnostic.span.offset, diagnostic.code));
+    found.dedup();
 }
 
 impl fmt::Display for Diagnostics {

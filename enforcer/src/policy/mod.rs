@@ -6,8 +6,12 @@
 pub mod ast;
 pub mod code;
 pub mod diag;
+mod raw;
 pub mod render;
+mod schema;
 pub mod source;
+pub mod typing;
+mod validate;
 
 pub use ast::{
     Action, Arg, ArgFilter, ArgType, Kprobe, Operator, PidFilter, PidOperator, Policy, Selector, TypeClass,
@@ -17,3 +21,4 @@ pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};
 pub use render::Style;
 pub use source::{Position, Source, Span, Spanned};
+pub use validate::parse;

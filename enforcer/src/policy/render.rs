@@ -74,7 +74,7 @@ impl miette::Diagnostic for Located<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let first = self.labeled(self.found.span, self.found.label.as_deref(), true);
-        let second = self.found.also.as_ref().map(|(span, label)| self.labeled(*span, Some(label), false));
+        let second = self.found.also.as_ref().map(|also| self.labeled(also.span, Some(&also.label), false));
         Some(Box::new(std::iter::once(first).chain(second)))
     }
 }
@@ -185,9 +185,9 @@ pub fn json(diagnostics: &Diagnostics) -> Vec<JsonDiagnostic> {
             label: found.label.as_deref().map(str::to_owned),
             help: found.help.as_deref().map(str::to_owned),
             place: JsonPlace::new(source, found.span),
-            also: found.also.as_ref().map(|(span, label)| JsonAlso {
-                label: label.to_string(),
-                place: JsonPlace::new(source, *span),
+            also: found.also.as_ref().map(|also| JsonAlso {
+                label: also.label.to_string(),
+                place: JsonPlace::new(source, also.span),
             }),
         })
         .collect()
