@@ -50,7 +50,7 @@ pub struct Record {
     /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` where the kernel does not
     /// count them (before 5.12).
     pub recursion_misses: Option<u64>,
-    /// Events lost because the ring buffer was full.
+    /// Events lost on their way: no room in the ring buffer, not readable, or not written out by the agent.
     pub lost_events: u64,
     /// Events that the agent printed about the acting process.
     pub events: u64,

@@ -25,6 +25,12 @@ impl Output {
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     policies: Vec<PolicyReport>,
+    /// Records of the ring that the agent could not read.
+    #[serde(default)]
+    undecodable_events: u64,
+    /// Events that the agent could not write out.
+    #[serde(default)]
+    unwritten_events: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,7 +95,8 @@ impl Report {
         Totals {
             calls: sum(|counters| counters.calls),
             matched: sum(|counters| counters.matched),
-            lost: sum(|counters| counters.lost),
+            // Wherever an event was lost, its absence proves nothing.
+            lost: sum(|counters| counters.lost) + self.undecodable_events + self.unwritten_events,
             killed: sum(|counters| counters.killed),
             kill_failed: sum(|counters| counters.kill_failed),
             // One hook without a count makes the total unknown.
@@ -146,6 +153,15 @@ mod tests {
         let expected =
             Totals { calls: 9, matched: 6, lost: 3, killed: 7, kill_failed: 3, recursion_misses: Some(5) };
         assert_eq!(Report::parse(&text).unwrap().totals(), expected);
+    }
+
+    #[test]
+    fn events_lost_behind_the_ring_are_lost_too() {
+        let text = format!(
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"undecodable_events":3,"unwritten_events":5}}"#,
+            hook("0", 1)
+        );
+        assert_eq!(Report::parse(&text).unwrap().totals().lost, 9);
     }
 
     #[test]
