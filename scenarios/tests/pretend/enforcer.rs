@@ -1,7 +1,7 @@
 //! An agent that only pretends, so that the runner can be tested on any machine.
 //!
 //! The name under which it is called says how it behaves: `idle` attaches nothing, `hunter` kills the first subject
-//! that it finds, `massacre` each one, and the others break the contract in one way each.
+//! that it finds in its pause, `massacre` each one, and the others break the contract in one way each.
 
 use std::ffi::OsString;
 use std::os::unix::net::UnixDatagram;
@@ -107,7 +107,10 @@ fn hunt(scratch: &str, most: usize, terminate: &SigSet) -> Vec<i32> {
     hunter.join().expect("the hunting thread")
 }
 
-/// Processes that were told to pass the gate of this lab.
+/// Number of `clock_nanosleep`: a subject in it is past its gate and has not acted yet.
+const CLOCK_NANOSLEEP: &str = "230";
+
+/// Subjects of this lab that are in their pause now.
 fn subjects(scratch: &str) -> Vec<i32> {
     let gate = format!("{scratch}/gate");
     let entries = std::fs::read_dir("/proc").expect("/proc");
@@ -115,7 +118,8 @@ fn subjects(scratch: &str) -> Vec<i32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&gate)
+            let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&gate) && call.split(' ').next() == Some(CLOCK_NANOSLEEP)
         })
         .collect()
 }
