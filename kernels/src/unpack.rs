@@ -1,0 +1,174 @@
+//! Takes the few files that the lab needs out of the packages of one kernel. The packages are
+//! searched by content, because their names and layout changed with Debian 13's split images.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the parts of one kernel lie after unpacking.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unpacked {
+    /// Kernel release, e.g. `6.12.117+deb13-cloud-amd64`.
+    pub(crate) release: String,
+    /// The package that holds the image.
+    pub(crate) image_deb: PathBuf,
+    /// The package that holds the modules.
+    pub(crate) modules_deb: PathBuf,
+    /// The bzImage.
+    pub(crate) vmlinuz: PathBuf,
+    /// The build configuration.
+    pub(crate) config: PathBuf,
+}
+
+/// Why the packages of a kernel could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// dpkg-deb or tar failed.
+    #[error("failed to read the package {}: {source}", .deb.display())]
+    Read {
+        /// The package.
+        deb: PathBuf,
+        /// What the programs say.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("failed to write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A part that every kernel has is in none of the packages.
+    #[error(
+        "none of the {packages} packages holds a {what}; looked for boot/{what}-* and lib/modules/*/{what}"
+    )]
+    Missing {
+        /// `vmlinuz`, `config` or `modules`.
+        what: &'static str,
+        /// How many packages were searched.
+        packages: usize,
+    },
+    /// Parts of two kernels, so that no choice would be right.
+    #[error("the packages hold a {what} for {first} and another for {second}")]
+    Ambiguous {
+        /// `vmlinuz` or `config`.
+        what: &'static str,
+        /// Release found first.
+        first: String,
+        /// Release found next.
+        second: String,
+    },
+}
+
+/// A member of a package, and the kernel release that its path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Member {
+    deb: PathBuf,
+    path: String,
+    release: String,
+}
+
+/// Unpacks image and configuration from `debs` into the directory `into`.
+pub(crate) fn unpack(debs: &[PathBuf], into: &Path) -> Result<Unpacked, UnpackError> {
+    let mut vmlinuz = None;
+    let mut config = None;
+    let mut modules_deb = None;
+    for deb in debs {
+        for path in list(deb)?.lines() {
+            if let Some(release) = release_of("vmlinuz", path) {
+                keep(&mut vmlinuz, "vmlinuz", deb, path, release)?;
+            } else if let Some(release) = release_of("config", path) {
+                keep(&mut config, "config", deb, path, release)?;
+            } else if modules_deb.is_none() && is_module(path) {
+                modules_deb = Some(deb.clone());
+            }
+        }
+    }
+    let missing = |what| move || UnpackError::Missing { what, packages: debs.len() };
+    let vmlinuz = vmlinuz.ok_or_else(missing("vmlinuz"))?;
+    let config = config.ok_or_else(missing("config"))?;
+    let modules_deb = modules_deb.ok_or_else(missing("modules"))?;
+    if config.release != vmlinuz.release {
+        return Err(UnpackError::Ambiguous {
+            what: "config",
+            first: vmlinuz.release,
+            second: config.release,
+        });
+    }
+    Ok(Unpacked {
+        vmlinuz: extract(&vmlinuz, &into.join("vmlinuz"))?,
+        config: extract(&config, &into.join("config"))?,
+        modules_deb,
+        image_deb: vmlinuz.deb,
+        release: vmlinuz.release,
+    })
+}
+
+fn keep(
+    slot: &mut Option<Member>,
+    what: &'static str,
+    deb: &Path,
+    path: &str,
+    release: &str,
+) -> Result<(), UnpackError> {
+    match slot {
+        Some(first) if first.release != release => {
+            Err(UnpackError::Ambiguous { what, first: first.release.clone(), second: release.to_owned() })
+        }
+        Some(_) => Ok(()),
+        None => {
+            *slot = Some(Member { deb: deb.to_owned(), path: path.to_owned(), release: release.to_owned() });
+            Ok(())
+        }
+    }
+}
+
+/// The release in `boot/vmlinuz-RELEASE` or `[usr/]lib/modules/RELEASE/vmlinuz`.
+fn release_of<'a>(what: &str, path: &'a str) -> Option<&'a str> {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let release = match path.strip_prefix("boot/") {
+        Some(name) => name.strip_prefix(what)?.strip_prefix('-')?,
+        None => below_modules(path)?.strip_suffix(what)?.strip_suffix('/')?,
+    };
+    (!release.is_empty() && !release.contains('/')).then_some(release)
+}
+
+fn is_module(path: &str) -> bool {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    below_modules(path).is_some_and(|rest| {
+        let name = rest.rsplit('/').next().unwrap_or_default();
+        name.ends_with(".ko") || name.contains(".ko.")
+    })
+}
+
+fn below_modules(path: &str) -> Option<&str> {
+    path.strip_prefix("usr/").unwrap_or(path).strip_prefix("lib/modules/")
+}
+
+fn contents(deb: &Path) -> duct::Expression {
+    duct::cmd!("dpkg-deb", "--fsys-tarfile", deb)
+}
+
+fn list(deb: &Path) -> Result<String, UnpackError> {
+    contents(deb)
+        .pipe(duct::cmd!("tar", "--list", "--file", "-"))
+        .env("LC_ALL", "C")
+        .read()
+        .map_err(|source| UnpackError::Read { deb: deb.to_owned(), source })
+}
+
+fn extract(member: &Member, to: &Path) -> Result<PathBuf, UnpackError> {
+    let write = |source| UnpackError::Write { path: to.to_owned(), source };
+    let file = File::create(to).map_err(write)?;
+    contents(&member.deb)
+        .pipe(duct::cmd!("tar", "--extract", "--to-stdout", "--file", "-", &member.path))
+        .stdout_file(file)
+        .run()
+        .map_err(|source| UnpackError::Read { deb: member.deb.clone(), source })?;
+    Ok(to.to_owned())
+}
+
+#[cfg(test)]
+#[path = "unpack_tests.rs"]
+mod tests;
