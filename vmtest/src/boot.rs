@@ -54,9 +54,16 @@ pub struct BootPlan {
 
 /// A guest and the directory that it lives in, which goes with it.
 pub struct Booted {
-    /// Dropped first: QEMU has the files of the directory open.
-    pub guest: Guest,
-    _directory: TempDir,
+    guest: Guest,
+    directory: TempDir,
+}
+
+impl Booted {
+    /// The guest, and the directory that has to outlive it.
+    #[must_use]
+    pub fn into_parts(self) -> (Guest, TempDir) {
+        (self.guest, self.directory)
+    }
 }
 
 /// Starts `kernel` and leaves the traces of this boot in `traces`: `console-N.log`, `control-N.jsonl`, `qemu-N.log`
@@ -105,7 +112,7 @@ pub fn start(
         qemu: traces.join(format!("qemu-{boot}.log")),
     };
     let guest = Guest::start(&machine, plan.version, &control, &traces, plan.interrupted.clone())?;
-    Ok(Booted { guest, _directory: directory })
+    Ok(Booted { guest, directory })
 }
 
 /// A script that starts the same machine without the lab: QEMU serves the control port itself, the disk is made anew.

@@ -94,15 +94,15 @@ impl Outcome {
         *self != Self::NotRun
     }
 
-    /// Adds a report about the same cell. The first decision stands; a second one is a violation of the protocol,
-    /// whatever it says, and a broken cell stays broken for its first cause.
+    /// Adds a report about the same cell. A second verdict is a violation of the protocol, whatever it says. What breaks
+    /// a cell breaks it even after its verdict, and a broken cell stays broken for its first cause.
     #[must_use]
     pub fn merge(self, later: Self) -> Self {
         match (self, later) {
             (Self::NotRun, later) => later,
             (earlier, Self::NotRun) => earlier,
             (Self::Broken(cause), _) => Self::Broken(cause),
-            (Self::Passed, Self::Broken(cause)) => Self::Broken(cause),
+            (_, Self::Broken(cause)) => Self::Broken(cause),
             (earlier, later) => Self::Broken(BrokenCause::Protocol {
                 what: format!("two verdicts for one cell, first {}, then {}", earlier.word(), later.word()),
             }),

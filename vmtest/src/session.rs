@@ -89,18 +89,20 @@ impl<'a, L: Link> Session<'a, L> {
                 return (end, self.decided.len());
             }
         }
-        let end = match self.goodbye() {
+        let cause = match self.goodbye() {
             Ok(()) => {
                 (self.emit)(RunEvent::GuestEnded { kernel: self.kernel.to_owned(), boot: self.boot });
-                SessionEnd::Done
+                return (SessionEnd::Done, self.decided.len());
             }
-            Err(Loss::Interrupted) => SessionEnd::Interrupted,
-            Err(Loss::Silent { waited }) => {
-                SessionEnd::Lost(BrokenCause::NoAnswer { phase: "power-off".to_owned(), waited })
-            }
-            Err(Loss::Broken(cause)) => SessionEnd::Lost(cause),
+            Err(Loss::Interrupted) => return (SessionEnd::Interrupted, self.decided.len()),
+            Err(Loss::Silent { waited }) => BrokenCause::NoAnswer { phase: "power-off".to_owned(), waited },
+            Err(Loss::Broken(cause)) => cause,
         };
-        (end, self.decided.len())
+        // A guest that does not survive its own end casts doubt on what it did last.
+        if let Some(last) = self.decided.last().cloned() {
+            self.finish(last, Outcome::Broken(cause.clone()), None, 0);
+        }
+        (SessionEnd::Lost(cause), self.decided.len())
     }
 
     fn hello(&mut self) -> Result<GuestFacts, Loss> {
@@ -155,12 +157,7 @@ impl<'a, L: Link> Session<'a, L> {
             }
         };
         self.decided.push(job.cell.clone());
-        (self.emit)(RunEvent::CellFinished {
-            cell: job.cell.clone(),
-            outcome,
-            record: record.map(Box::new),
-            took_ms: millis(current.started.elapsed()),
-        });
+        self.finish(job.cell.clone(), outcome, record.map(Box::new), millis(current.started.elapsed()));
         end
     }
 
@@ -206,15 +203,11 @@ impl<'a, L: Link> Session<'a, L> {
         let what = match message {
             ToHost::Fatal { reason } => return fatal(&reason),
             ToHost::Verdict { cell, .. } => {
-                match self.decided.iter().find(|decided| decided.to_string() == cell) {
+                match self.decided.iter().find(|decided| decided.to_string() == cell).cloned() {
                     Some(decided) => {
                         let what = format!("guest reported {cell} twice");
-                        (self.emit)(RunEvent::CellFinished {
-                            cell: decided.clone(),
-                            outcome: Outcome::Broken(BrokenCause::Protocol { what: what.clone() }),
-                            record: None,
-                            took_ms: 0,
-                        });
+                        let twice = BrokenCause::Protocol { what: what.clone() };
+                        self.finish(decided, Outcome::Broken(twice), None, 0);
                         format!("{what}, the second time {when}")
                     }
                     None => format!("verdict for {cell}, which was not asked for, {when}"),
@@ -223,6 +216,10 @@ impl<'a, L: Link> Session<'a, L> {
             other => format!("{} {when}", name(&other)),
         };
         protocol(what)
+    }
+
+    fn finish(&mut self, cell: CellId, outcome: Outcome, record: Option<Box<Record>>, took_ms: u64) {
+        (self.emit)(RunEvent::CellFinished { cell, outcome, record, took_ms });
     }
 
     fn remark(&mut self, text: String) {
@@ -277,3 +274,6 @@ fn fatal(reason: &str) -> Loss {
 pub(crate) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

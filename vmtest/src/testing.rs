@@ -7,6 +7,14 @@ use quell_scenarios::{
         Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Policy, Position, Scenario, Target,
     },
 };
+use vmtest_proto::GuestFacts;
+
+use crate::{
+    event::{EVENTS_VERSION, EventLine, PlannedCell, RunEvent},
+    matrix::Decision,
+    outcome::Outcome,
+    report::view::RunView,
+};
 
 /// A scenario whose act is killed and prevented.
 pub(crate) fn scenario(id: &str, filesystems: &[FileSystem]) -> Scenario {
@@ -63,5 +71,73 @@ pub(crate) fn good_record() -> Record {
         lost_events: 0,
         events: 1,
         attach_ms: 900,
+    }
+}
+
+/// Events of a run, written by hand.
+pub(crate) struct RunScript {
+    lines: Vec<EventLine>,
+}
+
+impl RunScript {
+    /// A run that planned these cells.
+    pub(crate) fn new(cells: &[&str]) -> Self {
+        let cells: Vec<PlannedCell> = cells
+            .iter()
+            .map(|cell| PlannedCell {
+                cell: cell.parse().unwrap(),
+                title: "title".to_owned(),
+                claims: vec!["C-01".to_owned()],
+                expect: killed_and_prevented(),
+                decision: Decision::Run,
+            })
+            .collect();
+        let mut kernels: Vec<String> = cells.iter().map(|planned| planned.cell.kernel.clone()).collect();
+        kernels.dedup();
+        let mut script = Self { lines: Vec::new() };
+        script.push(RunEvent::RunStarted { qemu: "7.2".to_owned(), kernels, cells, jobs: 2 });
+        script
+    }
+
+    /// The kernel came up.
+    pub(crate) fn boot(&mut self, kernel: &str, boot_ms: u64) -> &mut Self {
+        let facts = GuestFacts { release: format!("{kernel}.0-cloud"), ..GuestFacts::default() };
+        let (release, package) = (facts.release.clone(), "1-1".to_owned());
+        self.push(RunEvent::KernelObtained { kernel: kernel.to_owned(), release, package });
+        self.push(RunEvent::GuestReady { kernel: kernel.to_owned(), boot: 1, boot_ms, facts })
+    }
+
+    /// A cell was decided without a record.
+    pub(crate) fn finish(&mut self, cell: &str, outcome: Outcome) -> &mut Self {
+        let cell = cell.parse().unwrap();
+        self.push(RunEvent::CellFinished { cell, outcome, record: None, took_ms: 5 })
+    }
+
+    /// A cell was decided with a record.
+    pub(crate) fn record(&mut self, cell: &str, outcome: Outcome, record: Record) -> &mut Self {
+        let (cell, record) = (cell.parse().unwrap(), Some(Box::new(record)));
+        self.push(RunEvent::CellFinished { cell, outcome, record, took_ms: 5 })
+    }
+
+    /// The run came to its end.
+    pub(crate) fn end(&mut self) -> &mut Self {
+        self.push(RunEvent::RunFinished { interrupted: false })
+    }
+
+    /// Any other event.
+    pub(crate) fn push(&mut self, event: RunEvent) -> &mut Self {
+        let at_ms = self.lines.len() as u64 * 1000;
+        self.lines.push(EventLine { version: EVENTS_VERSION, at_ms, event });
+        self
+    }
+
+    /// As written.
+    pub(crate) fn lines(&self) -> &[EventLine] {
+        &self.lines
+    }
+
+    /// Folded.
+    pub(crate) fn view(&self) -> RunView {
+        RunView::of(&self.lines)
     }
 }

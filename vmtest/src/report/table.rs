@@ -1,0 +1,168 @@
+//! The table: one row per scenario and file system, one column per kernel.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table};
+use quell_scenarios::record::{Performance, ProcessFate, Record};
+
+use crate::{
+    outcome::Outcome,
+    report::view::{CellView, KernelView, RunView},
+};
+
+const LEGEND: &str = "\
+Each cell: what became of the acting process · whether its effect was there afterwards · whether the enforcer saw it
+(kernel-side match and event). Whether a kill comes in time to prevent the effect depends on the operation: that is
+what the scenario claims, and + means that all of its claims held. - a claim did not hold, ! the lab could not find
+out, ~ skipped.";
+
+/// How to draw it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// Colours, for a terminal.
+    pub colour: bool,
+    /// Columns to fit into, for a terminal.
+    pub width: Option<u16>,
+}
+
+/// Draws the table with its footer.
+#[must_use]
+pub fn render(view: &RunView, style: Style) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    table.force_no_tty();
+    if style.colour {
+        table.enforce_styling();
+    }
+    if let Some(width) = style.width {
+        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    let kernels = view.kernels.iter().map(|kernel| Cell::new(&kernel.id));
+    table.set_header(std::iter::once(Cell::new("scenario")).chain(kernels).collect::<Vec<_>>());
+    for row in rows(view) {
+        let cells = view.kernels.iter().map(|kernel| draw(find(view, kernel, &row), style));
+        table.add_row(std::iter::once(Cell::new(&row)).chain(cells).collect::<Vec<_>>());
+    }
+    format!("{}\n{}", table.trim_fmt(), footer(view))
+}
+
+/// Rows in the order in which the plan first names them.
+fn rows(view: &RunView) -> Vec<String> {
+    let mut rows = Vec::new();
+    for cell in &view.cells {
+        let row = cell.planned.cell.row();
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn find<'a>(view: &'a RunView, kernel: &KernelView, row: &str) -> Option<&'a CellView> {
+    view.cells.iter().find(|cell| cell.planned.cell.kernel == kernel.id && cell.planned.cell.row() == row)
+}
+
+fn draw(cell: Option<&CellView>, style: Style) -> Cell {
+    let Some(cell) = cell else { return Cell::new("") };
+    let (mark, colour) = match cell.outcome {
+        Outcome::Passed => ('+', Color::Green),
+        Outcome::Failed(_) => ('-', Color::Red),
+        Outcome::Broken(_) | Outcome::NotRun => ('!', Color::Yellow),
+        Outcome::Skipped(_) => ('~', Color::DarkGrey),
+    };
+    let text = match (&cell.outcome, &cell.record) {
+        (Outcome::Passed | Outcome::Failed(_), Some(record)) => seen(record),
+        (outcome, _) => outcome.word().to_owned(),
+    };
+    let drawn = Cell::new(format!("{mark} {text}"));
+    if style.colour { drawn.fg(colour) } else { drawn }
+}
+
+/// What was seen, in the words of the record and not of the expectation.
+fn seen(record: &Record) -> String {
+    let process = match record.enforced.fate {
+        ProcessFate::Signalled(9) => "killed".to_owned(),
+        ProcessFate::Signalled(signal) => format!("signal {signal}"),
+        ProcessFate::Exited(0) => "survived".to_owned(),
+        ProcessFate::Exited(status) => format!("exit {status}"),
+    };
+    let seen = match (record.matched > 0, record.events > 0) {
+        (true, true) => "seen",
+        (true, false) => "no event",
+        (false, true) => "event only",
+        (false, false) => "–",
+    };
+    format!("{process} · {} · {seen}", effect(&record.enforced))
+}
+
+fn effect(performance: &Performance) -> &'static str {
+    match (performance.effect_happened, performance.untouched) {
+        (true, _) => "happened",
+        (false, true) => "prevented",
+        (false, false) => "in part",
+    }
+}
+
+fn footer(view: &RunView) -> String {
+    let mut text = format!("{LEGEND}\n\n");
+    for kernel in &view.kernels {
+        let release = kernel.release.as_deref().unwrap_or("not obtained");
+        let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
+        let boots = if boots.is_empty() { "never".to_owned() } else { boots.join(", ") };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:<6} {release}, booted in {boots}", kernel.id);
+    }
+    if let Some((accel, reason)) = &view.accel {
+        let _ = writeln!(text, "QEMU {} with {accel}: {reason}", view.qemu);
+    }
+    let _ = writeln!(text, "{} cells in {} s", view.cells.len(), view.wall_ms / 1000);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        outcome::BrokenCause,
+        testing::{RunScript, good_record},
+    };
+
+    fn mixed() -> RunScript {
+        let mut script = RunScript::new(&[
+            "5.10/file/a@tmpfs",
+            "5.10/file/a@ext4",
+            "6.12/file/a@tmpfs",
+            "6.12/file/a@ext4",
+        ]);
+        let mut late = good_record();
+        late.enforced.effect_happened = true;
+        late.enforced.untouched = false;
+        script
+            .boot("5.10", 2041)
+            .record("5.10/file/a@tmpfs", Outcome::Passed, good_record())
+            .record("5.10/file/a@ext4", Outcome::Failed(vec!["effect happened".into()]), late)
+            .boot("6.12", 3310)
+            .finish("6.12/file/a@tmpfs", Outcome::Broken(BrokenCause::QemuEnded { how: "x".into() }))
+            .end();
+        script
+    }
+
+    #[test]
+    fn the_table_shows_what_was_seen_and_marks_what_was_claimed() {
+        insta::assert_snapshot!(render(&mixed().view(), Style::default()));
+    }
+
+    #[test]
+    fn colours_only_where_they_were_asked_for() {
+        let view = mixed().view();
+        assert!(!render(&view, Style::default()).contains('\u{1b}'));
+        assert!(render(&view, Style { colour: true, width: None }).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_instead_of_spilling() {
+        let text = render(&mixed().view(), Style { colour: false, width: Some(60) });
+        let table = text.split_once("Each cell").unwrap().0;
+        assert!(table.lines().all(|line| line.chars().count() <= 60), "{table}");
+    }
+}

@@ -1,0 +1,230 @@
+//! Sessions with scripted guests: every way in which a guest can fail, without a guest.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use vmtest_proto::{CellReport, GuestFacts, PROTOCOL_VERSION, ToGuest, ToHost};
+
+use super::*;
+use crate::{
+    limits::Patience,
+    qemu::Accel,
+    testing::{good_record, killed_and_prevented},
+};
+
+/// Says what the script says, then what it says at the end for ever.
+struct Script {
+    heard: VecDeque<Result<Heard, Loss>>,
+    sent: Vec<ToGuest>,
+    ends: bool,
+}
+
+impl Link for &mut Script {
+    fn send(&mut self, message: &ToGuest) -> Result<(), Loss> {
+        self.sent.push(message.clone());
+        Ok(())
+    }
+
+    fn hear(&mut self, _: Patience, _: Instant) -> Result<Heard, Loss> {
+        self.heard.pop_front().unwrap_or_else(|| Err(Loss::Silent { waited: "silent for 5 s".to_owned() }))
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_millis(3210)
+    }
+
+    fn wait_for_end(&mut self, _: Duration) -> Result<bool, Loss> {
+        Ok(self.ends)
+    }
+}
+
+fn job(cell: &str) -> Job {
+    Job {
+        cell: cell.parse().unwrap(),
+        expect: killed_and_prevented(),
+        file_system: json!("tmpfs"),
+        scenario: json!({}),
+    }
+}
+
+fn hello() -> Result<Heard, Loss> {
+    Ok(Heard::Message(ToHost::Hello { version: PROTOCOL_VERSION, facts: GuestFacts::default() }))
+}
+
+fn verdict(cell: &str) -> Result<Heard, Loss> {
+    let report = CellReport::Record(serde_json::to_value(good_record()).unwrap());
+    Ok(Heard::Message(ToHost::Verdict { cell: cell.to_owned(), report }))
+}
+
+fn progress(cell: &str, phase: &str) -> Result<Heard, Loss> {
+    Ok(Heard::Message(ToHost::Progress { cell: cell.to_owned(), phase: phase.to_owned() }))
+}
+
+fn bye() -> Result<Heard, Loss> {
+    Ok(Heard::Message(ToHost::Bye))
+}
+
+fn complaint() -> Result<Heard, Loss> {
+    Ok(Heard::Complaint { reason: "kernel warning".to_owned(), line: "WARNING: CPU: 0".to_owned() })
+}
+
+const A: &str = "6.12/file/a@tmpfs";
+const B: &str = "6.12/file/b@tmpfs";
+
+/// Runs A and B against a script; returns the end and the outcomes in the order of their events.
+fn run(heard: Vec<Result<Heard, Loss>>) -> (SessionEnd, Vec<(String, Outcome)>) {
+    let mut script = Script { heard: heard.into(), sent: Vec::new(), ends: true };
+    let mut outcomes = Vec::new();
+    let mut emit = |event| {
+        if let RunEvent::CellFinished { cell, outcome, .. } = event {
+            outcomes.push((cell.to_string(), outcome));
+        }
+    };
+    let session = Session::new(&mut script, Limits::of(Accel::Tcg), "6.12", 1, &mut emit);
+    let (end, decided) = session.run(&[job(A), job(B)]);
+    let first_words: std::collections::BTreeSet<&String> = outcomes.iter().map(|(cell, _)| cell).collect();
+    assert_eq!(decided, first_words.len(), "decided cells are those with an event");
+    (end, outcomes)
+}
+
+fn cause(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Broken(cause) => cause.to_string(),
+        other => panic!("expected a broken cell, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_good_guest_gets_every_cell_decided() {
+    let (end, outcomes) = run(vec![hello(), progress(A, "attach"), verdict(A), verdict(B), bye()]);
+    assert_eq!(end, SessionEnd::Done);
+    assert_eq!(outcomes, [(A.to_owned(), Outcome::Passed), (B.to_owned(), Outcome::Passed)]);
+}
+
+#[test]
+fn silence_before_hello_is_a_failed_boot() {
+    let (end, outcomes) = run(vec![]);
+    assert_eq!(end, SessionEnd::BootFailed(BrokenCause::NoHello { waited: "silent for 5 s".into() }));
+    assert_eq!(outcomes, []);
+}
+
+#[test]
+fn silence_during_a_cell_names_the_last_phase_and_spares_the_next_cell() {
+    let (end, outcomes) = run(vec![hello(), progress(A, "attach")]);
+    let expected = BrokenCause::NoAnswer { phase: "attach".into(), waited: "silent for 5 s".into() };
+    assert_eq!(end, SessionEnd::Lost(expected.clone()));
+    assert_eq!(outcomes, [(A.to_owned(), Outcome::Broken(expected))]);
+}
+
+#[test]
+fn a_crash_after_the_first_cell_leaves_its_verdict_alone() {
+    let crash = BrokenCause::KernelCrashed { reason: "panic".into(), line: "Kernel panic".into() };
+    let (end, outcomes) = run(vec![hello(), verdict(A), Err(Loss::Broken(crash.clone()))]);
+    assert_eq!(end, SessionEnd::Lost(crash.clone()));
+    assert_eq!(outcomes, [(A.to_owned(), Outcome::Passed), (B.to_owned(), Outcome::Broken(crash))]);
+}
+
+#[test]
+fn a_second_verdict_breaks_the_cell_that_it_is_about() {
+    let (end, outcomes) = run(vec![hello(), verdict(A), verdict(A)]);
+    assert!(matches!(end, SessionEnd::Lost(BrokenCause::Protocol { .. })), "{end:?}");
+    assert_eq!(outcomes[0], (A.to_owned(), Outcome::Passed));
+    assert_eq!(outcomes[1].0, A);
+    assert_eq!(cause(&outcomes[1].1), format!("protocol violation: guest reported {A} twice"));
+    assert_eq!(outcomes[2].0, B);
+    assert!(cause(&outcomes[2].1).contains("the second time during"), "{outcomes:?}");
+}
+
+#[test]
+fn a_second_verdict_after_the_last_cell_is_still_heard() {
+    let (end, outcomes) = run(vec![hello(), verdict(A), verdict(B), verdict(B)]);
+    assert!(matches!(end, SessionEnd::Lost(BrokenCause::Protocol { .. })), "{end:?}");
+    assert_eq!(outcomes[2].0, B);
+    assert!(matches!(outcomes[2].1, Outcome::Broken(_)));
+}
+
+#[test]
+fn a_guest_that_crashes_while_it_switches_off_breaks_its_last_cell() {
+    let crash = BrokenCause::KernelCrashed { reason: "panic".into(), line: "Kernel panic".into() };
+    let (end, outcomes) = run(vec![hello(), verdict(A), verdict(B), Err(Loss::Broken(crash.clone()))]);
+    assert_eq!(end, SessionEnd::Lost(crash.clone()));
+    assert_eq!(outcomes[1], (B.to_owned(), Outcome::Passed));
+    assert_eq!(outcomes[2], (B.to_owned(), Outcome::Broken(crash)));
+}
+
+#[test]
+fn a_verdict_for_a_cell_that_nobody_asked_for_is_a_violation() {
+    let (end, outcomes) = run(vec![hello(), verdict("6.12/file/other@tmpfs")]);
+    assert!(matches!(end, SessionEnd::Lost(BrokenCause::Protocol { .. })), "{end:?}");
+    assert!(cause(&outcomes[0].1).contains("which was not asked for"), "{outcomes:?}");
+}
+
+#[test]
+fn another_protocol_version_is_refused_before_any_cell() {
+    let wrong = Heard::Message(ToHost::Hello { version: PROTOCOL_VERSION + 1, facts: GuestFacts::default() });
+    let (end, outcomes) = run(vec![Ok(wrong)]);
+    let SessionEnd::BootFailed(BrokenCause::Protocol { what }) = end else { panic!("{end:?}") };
+    assert_eq!(what, format!("guest speaks version {}, this lab {PROTOCOL_VERSION}", PROTOCOL_VERSION + 1));
+    assert_eq!(outcomes, []);
+}
+
+#[test]
+fn a_verdict_before_hello_is_a_violation() {
+    let (end, _) = run(vec![verdict(A)]);
+    assert!(matches!(end, SessionEnd::BootFailed(BrokenCause::Protocol { .. })), "{end:?}");
+}
+
+#[test]
+fn a_kernel_warning_breaks_only_the_cell_that_it_happened_in() {
+    let (end, outcomes) = run(vec![hello(), complaint(), verdict(A), verdict(B), bye()]);
+    assert_eq!(end, SessionEnd::Done);
+    assert_eq!(cause(&outcomes[0].1), "kernel complained: kernel warning: `WARNING: CPU: 0`");
+    assert_eq!(outcomes[1].1, Outcome::Passed);
+}
+
+#[test]
+fn a_warning_during_boot_changes_no_outcome() {
+    let (end, outcomes) = run(vec![complaint(), hello(), verdict(A), verdict(B), bye()]);
+    assert_eq!(end, SessionEnd::Done);
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Passed));
+}
+
+#[test]
+fn an_error_of_the_runner_breaks_the_cell_in_its_words() {
+    let error = Heard::Message(ToHost::Verdict {
+        cell: A.to_owned(),
+        report: CellReport::Error("the agent ended before it was ready".to_owned()),
+    });
+    let (end, outcomes) = run(vec![hello(), Ok(error), verdict(B), bye()]);
+    assert_eq!(end, SessionEnd::Done);
+    assert!(cause(&outcomes[0].1).ends_with("the agent ended before it was ready"));
+    assert_eq!(outcomes[1].1, Outcome::Passed);
+}
+
+#[test]
+fn a_record_of_another_shape_breaks_the_cell() {
+    let odd = Heard::Message(ToHost::Verdict {
+        cell: A.to_owned(),
+        report: CellReport::Record(json!({ "killed": "yes" })),
+    });
+    let (_, outcomes) = run(vec![hello(), Ok(odd), verdict(B), bye()]);
+    assert!(cause(&outcomes[0].1).contains("record that nobody can read"), "{outcomes:?}");
+}
+
+#[test]
+fn an_interruption_decides_nothing() {
+    let (end, outcomes) = run(vec![hello(), verdict(A), Err(Loss::Interrupted)]);
+    assert_eq!(end, SessionEnd::Interrupted);
+    assert_eq!(outcomes.len(), 1);
+}
+
+#[test]
+fn a_guest_that_gives_up_says_why() {
+    let fatal = Heard::Message(ToHost::Fatal { reason: "failed to mount bpf".to_owned() });
+    let (end, _) = run(vec![Ok(fatal)]);
+    let SessionEnd::BootFailed(cause) = end else { panic!("{end:?}") };
+    assert_eq!(cause.to_string(), "lab failed: PID 1 of the guest gave up: failed to mount bpf");
+}
