@@ -66,6 +66,7 @@ mod tests {
             version: "1".to_owned(),
             sha256: "0".repeat(64),
             size_bytes: 1,
+            installed_kib: 1,
             exact_depends: depends.iter().map(|d| ((*d).to_owned(), "1".to_owned())).collect(),
         }
     }

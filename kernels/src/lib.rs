@@ -26,6 +26,7 @@ mod digest;
 mod lock;
 mod mirrors;
 mod obtain;
+mod obtain_error;
 mod progress;
 mod record;
 mod stanza;
@@ -39,7 +40,7 @@ pub use catalogue::{Archive, Catalogue, CatalogueError, Kernel, SelectError, Sui
 pub use closure::ClosureError;
 pub use digest::DigestError;
 pub use mirrors::NoMirror;
-pub use obtain::{Attempt, ObtainError};
+pub use obtain_error::{Attempt, ObtainError};
 pub use progress::{Bars, Lines, Progress, Silent, Step, for_stderr};
 pub use record::RecordError;
 pub use store::{KernelImage, Store, StoreError};

@@ -20,8 +20,18 @@ pub(crate) struct Package {
     pub(crate) sha256: String,
     /// Size of the archive in bytes.
     pub(crate) size_bytes: u64,
+    /// Size once installed, in KiB as the index counts.
+    pub(crate) installed_kib: u64,
     /// Dependencies that name one exact version: the parts of the same build.
     pub(crate) exact_depends: Vec<(String, String)>,
+}
+
+impl Package {
+    /// Whether it can hold a part of a kernel: the smallest part, the configuration, has over 100 KiB.
+    /// Packages below that only point to others, and mirrors of frozen suites don't always keep them.
+    pub(crate) fn has_content(&self) -> bool {
+        self.installed_kib >= 64
+    }
 }
 
 /// Splits apt's output into stanzas. Continuation lines are joined, unknown fields kept.
@@ -67,6 +77,10 @@ impl Stanza {
             version: self.get("Version").ok_or("Version")?.to_owned(),
             sha256,
             size_bytes: self.get("Size").and_then(|size| size.parse().ok()).ok_or("Size")?,
+            installed_kib: self
+                .get("Installed-Size")
+                .and_then(|size| size.parse().ok())
+                .ok_or("Installed-Size")?,
             exact_depends: exact_depends(self.get("Depends").unwrap_or_default()),
         })
     }
@@ -96,6 +110,7 @@ mod tests {
         Pre-Depends: linux-base (>= 4.17~)\n\
         Depends: dracut | initramfs-tools (>= 0.120+deb8u2) | linux-initramfs-tool,\n \
          linux-base-7.3.4+deb13-cloud-amd64 (= 7.3.4-1~bpo13+1), linux-binary-7.3.4+deb13-cloud-amd64:amd64 (= 7.3.4-1~bpo13+1)\n\
+        Installed-Size: 15\n\
         Size: 1928\n\
         SHA256: 4545cda1cab2f7e975e9b3ad1744b4a360092a85a793156bf48f1bdf02906cc9\n\n";
 
@@ -106,6 +121,7 @@ mod tests {
         assert_eq!(names, ["linux-base-7.3.4+deb13-cloud-amd64", "linux-binary-7.3.4+deb13-cloud-amd64"]);
         assert!(package.exact_depends.iter().all(|(_, version)| version == "7.3.4-1~bpo13+1"));
         assert_eq!(package.size_bytes, 1928);
+        assert!(!package.has_content());
     }
 
     #[test]

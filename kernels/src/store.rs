@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::catalogue::Kernel;
 use crate::lock;
-use crate::obtain::{self, ObtainError};
+use crate::obtain::{self, Places};
+use crate::obtain_error::ObtainError;
 use crate::progress::{Progress, Step};
 use crate::record::{Record, RecordError};
 
@@ -87,9 +88,7 @@ impl Store {
     /// # Errors
     /// [`ObtainError`] if it can be had neither from the cache nor from a mirror.
     pub fn ensure(&self, kernel: &Kernel, progress: &dyn Progress) -> Result<KernelImage, ObtainError> {
-        self.ensure_with(kernel, progress, |downloads, artefact| {
-            obtain::obtain(kernel, &self.root.join("apt"), downloads, artefact, progress)
-        })
+        self.ensure_with(kernel, progress, |places| obtain::obtain(kernel, places, progress))
     }
 
     /// Like [`Store::ensure`], but asks the mirror also for a kernel that is cached; a newer package
@@ -99,17 +98,14 @@ impl Store {
     /// [`ObtainError`] if no mirror has it; the cached kernel then stays as it was.
     pub fn refresh(&self, kernel: &Kernel, progress: &dyn Progress) -> Result<KernelImage, ObtainError> {
         let _lock = self.lock(kernel, progress)?;
-        let fetch = |downloads: &Path, artefact: &Path| {
-            obtain::obtain(kernel, &self.root.join("apt"), downloads, artefact, progress)
-        };
-        self.fetch(kernel, progress, fetch)
+        self.fetch(kernel, progress, |places| obtain::obtain(kernel, places, progress))
     }
 
     fn ensure_with(
         &self,
         kernel: &Kernel,
         progress: &dyn Progress,
-        fetch: impl FnOnce(&Path, &Path) -> Result<Record, ObtainError>,
+        fetch: impl FnOnce(Places<'_>) -> Result<Record, ObtainError>,
     ) -> Result<KernelImage, ObtainError> {
         let _lock = self.lock(kernel, progress)?;
         progress.step(&kernel.id, &Step::Verify);
@@ -152,22 +148,23 @@ impl Store {
         &self,
         kernel: &Kernel,
         progress: &dyn Progress,
-        fetch: impl FnOnce(&Path, &Path) -> Result<Record, ObtainError>,
+        fetch: impl FnOnce(Places<'_>) -> Result<Record, ObtainError>,
     ) -> Result<KernelImage, ObtainError> {
         let staging = self.root.join("staging");
         self.sweep(&staging)?;
         let (downloads, artefact) = (staging.join("downloads"), staging.join("artefact"));
         for dir in [&downloads, &artefact] {
-            std::fs::create_dir_all(dir).map_err(io_error("create", dir))?;
+            std::fs::create_dir_all(dir).map_err(ObtainError::io("create", dir))?;
         }
-        let record = fetch(&downloads, &artefact)?;
+        let apt = self.root.join("apt");
+        let record = fetch(Places { apt: &apt, downloads: &downloads, artefact: &artefact })?;
         let dir = self.artefact_dir(&record.sha256);
         if dir.exists() {
             // Never mend in place: the old files go aside whole, the new ones come whole.
             let aside = staging.join("replaced");
-            std::fs::rename(&dir, &aside).map_err(io_error("set aside", &dir))?;
+            std::fs::rename(&dir, &aside).map_err(ObtainError::io("set aside", &dir))?;
         }
-        std::fs::rename(&artefact, &dir).map_err(io_error("move the new artefact to", &dir))?;
+        std::fs::rename(&artefact, &dir).map_err(ObtainError::io("move the new artefact to", &dir))?;
         record
             .save(&self.record_path(&kernel.id))
             .map_err(|source| ObtainError::Record { id: kernel.id.clone(), source })?;
@@ -179,8 +176,8 @@ impl Store {
 
     /// Empties the staging directory; the lock is held, so nobody else uses it.
     fn sweep(&self, staging: &Path) -> Result<(), ObtainError> {
-        std::fs::remove_dir_all(staging).map_err(io_error("sweep", staging))?;
-        std::fs::create_dir_all(staging).map_err(io_error("create", staging))
+        std::fs::remove_dir_all(staging).map_err(ObtainError::io("sweep", staging))?;
+        std::fs::create_dir_all(staging).map_err(ObtainError::io("create", staging))
     }
 
     fn record_path(&self, id: &str) -> PathBuf {
@@ -190,11 +187,6 @@ impl Store {
     fn artefact_dir(&self, sha256: &str) -> PathBuf {
         self.root.join("artefacts").join(sha256)
     }
-}
-
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ObtainError + use<> {
-    let path = path.to_owned();
-    move |source| ObtainError::Io { action, path, source }
 }
 
 fn image(record: &Record, dir: &Path) -> KernelImage {
