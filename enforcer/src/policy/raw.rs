@@ -107,10 +107,16 @@ fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     use serde_saphyr::Error;
     let end = Span::new(source.text().len(), 0);
     let span = error.location().map_or(end, |at| place_of(source, &at));
+    let error = match error {
+        Error::AliasError { error, .. } => error.without_snippet(),
+        direct => direct,
+    };
     let rendered = error.render();
     let line = rendered.lines().next().unwrap_or("unreadable");
     // The position is said once, by the diagnostic itself.
     let text = line.rfind(" at line ").map_or(line, |cut| &line[..cut]);
+    // The scanner runs ahead of the budget and has no variant of its own for its nesting limit.
+    let too_deep = text.starts_with("recursion limit exceeded");
     match error {
         Error::MultipleDocuments { .. } => {
             Diagnostic::new(Code::SeveralDocuments, span, "the file has more than one document")
@@ -121,20 +127,21 @@ fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => Diagnostic::new(
-            Code::Budget,
-            span,
-            format!("the document is larger than a policy can be: {text}"),
-        )
-        .label("reading stopped here")
-        .help(format!(
-            "at most {MAX_NODES} values, {MAX_DEPTH} levels and {MAX_ALIASES} aliases are read; write \
-                     repeated parts out or split the policy"
-        )),
+        | Error::AliasReplayCounterOverflow { .. } => over_budget(span, text),
+        _ if too_deep => over_budget(span, text),
         _ => Diagnostic::new(Code::Syntax, span, format!("the text is not readable as YAML: {text}"))
             .label("reading stopped here")
             .help("check indentation (spaces, no tabs), quotes and colons on this line and the one before"),
     }
+}
+
+fn over_budget(span: Span, text: &str) -> Diagnostic {
+    Diagnostic::new(Code::Budget, span, format!("the document is larger than a policy can be: {text}"))
+        .label("reading stopped here")
+        .help(format!(
+            "at most {MAX_NODES} values, {MAX_DEPTH} levels and {MAX_ALIASES} aliases are read; write repeated parts \
+             out or split the policy"
+        ))
 }
 
 /// The place of a parser error; some have only a line and a column.

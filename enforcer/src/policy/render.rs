@@ -54,7 +54,7 @@ impl std::error::Error for Located<'_> {}
 
 impl miette::Diagnostic for Located<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.found.code))
+        Some(Box::new(format!("{}[{}]", self.found.severity.as_str(), self.found.code)))
     }
 
     fn severity(&self) -> Option<miette::Severity> {
@@ -93,12 +93,15 @@ pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
     let mut out = String::new();
     for found in diagnostics.as_slice() {
         let located = Located::new(found, diagnostics.source());
+        let start = out.len();
         if handler.render_report(&mut out, &located).is_err() {
             // A finding is never lost to its drawing: fall back to the one-line form.
+            out.truncate(start);
             let at = diagnostics.position(found);
             let file = diagnostics.source().name();
             out.push_str(&format!("{file}:{at}: {}[{}]: {found}\n", found.severity.as_str(), found.code));
         }
+        out.push('\n');
     }
     if !diagnostics.is_empty() {
         let count = |severity| diagnostics.as_slice().iter().filter(|d| d.severity == severity).count();

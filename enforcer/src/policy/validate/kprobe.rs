@@ -175,7 +175,7 @@ fn args(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Arg>> {
                 Diagnostic::new(
                     Code::SizeArg,
                     buffer.span,
-                    format!("the size of argument {} is a `{ty}`", buffer.index),
+                    format!("the size of argument {} has type `{ty}`", buffer.index),
                 )
                 .label("its sizeArgIndex counts arguments from 1")
                 .also(size.span, "this is where the size would be read")
@@ -204,7 +204,7 @@ fn arg(walk: &mut Walk<'_>, node: &Node) -> Option<Arg> {
         (ArgType::CharBuf, Some(size)) => Some(size?),
         (ArgType::CharBuf, None) => {
             walk.push(
-                Diagnostic::new(Code::SizeArg, node.span, "a `char_buf` needs sizeArgIndex")
+                Diagnostic::new(Code::SizeArg, node.span, "type `char_buf` needs sizeArgIndex")
                     .label("without a size, its length is unknown")
                     .help("add `sizeArgIndex`, the argument with the number of bytes, counted from 1"),
             );
@@ -214,8 +214,8 @@ fn arg(walk: &mut Walk<'_>, node: &Node) -> Option<Arg> {
         (_, Some(_)) => {
             let at = fields.get("sizeArgIndex").map_or(node.span, |node| node.span);
             walk.push(
-                Diagnostic::new(Code::SizeArg, at, format!("a `{}` has no size argument", ty.name()))
-                    .label("only a `char_buf` has one")
+                Diagnostic::new(Code::SizeArg, at, format!("type `{}` has no size argument", ty.name()))
+                    .label("only `char_buf` has one")
                     .help("remove sizeArgIndex"),
             );
             return None;

@@ -9,3 +9,6 @@ mod values;
 mod walk;
 
 pub use document::parse;
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ fn integer(walk: &mut Walk<'_>, node: &Node, ty: ArgType, signed: bool, bits: u8
             };
             walk.push(
                 Diagnostic::new(Code::NotAnInteger, node.span, format!("{shown} is not a whole number"))
-                    .label(format!("compared with a `{}`", ty.name()))
+                    .label(format!("compared with an argument of type `{}`", ty.name()))
                     .help("write decimal, 0x…, 0o… or 0b…, without underscores"),
             );
             return None;
@@ -103,9 +103,9 @@ fn integer(walk: &mut Walk<'_>, node: &Node, ty: ArgType, signed: bool, bits: u8
         let ty = ty.name();
         let shown = printable(spelled);
         walk.push(
-            Diagnostic::new(Code::IntegerRange, node.span, format!("{shown} does not fit a `{ty}`"))
+            Diagnostic::new(Code::IntegerRange, node.span, format!("{shown} does not fit type `{ty}`"))
                 .label("the argument never has this value")
-                .help(format!("a `{ty}` is {lowest} to {highest}")),
+                .help(format!("type `{ty}` is {lowest} to {highest}")),
         );
     }
     in_range
