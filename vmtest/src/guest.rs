@@ -173,6 +173,10 @@ impl Guest {
     /// Whether QEMU has ended. What the kernel printed last decides whose fault it was.
     fn watch_machine(&mut self) -> Result<(), Loss> {
         let Some(how) = self.machine.ended().map_err(lab)? else { return Ok(()) };
+        // Its last words may still be in the socket; they come to an end, because nobody else has the other side.
+        if matches!(&self.control, Control::Connected(channel) if !channel.has_ended()) {
+            return Ok(());
+        }
         let found = self.console.poll_to_end().map_err(lab)?;
         self.sort(found)?;
         Err(Loss::Broken(BrokenCause::QemuEnded { how }))
@@ -257,7 +261,8 @@ impl Link for Guest {
             self.watch_user()?;
             self.watch_console()?;
             if self.machine.ended().map_err(lab)?.is_some() {
-                return Ok(true);
+                let found = self.console.poll_to_end().map_err(lab)?;
+                return self.sort(found).map(|()| true);
             }
             std::thread::sleep(TICK);
         }
