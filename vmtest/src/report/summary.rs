@@ -1,11 +1,6 @@
 //! The end of a report: what is not green and why, then the closing line.
 
-use std::fmt::Write as _;
-
-use crate::{
-    outcome::Outcome,
-    report::view::{CellView, RunView},
-};
+use crate::{outcome::Outcome, report::view::RunView};
 
 /// The closing line, alone on its line and always in this form. Broken and not-run cells count as failed: nothing that
 /// was planned may vanish from the sum.
@@ -16,12 +11,16 @@ pub fn closing_line(view: &RunView) -> String {
     format!("{} passed, {failed} failed, {} skipped", counts.passed, counts.skipped)
 }
 
-/// Every cell that is not green, with its reasons, and what else went wrong.
+/// Every cell that is not green, with its reasons, and what else went wrong. Kernels on which a row ended alike share
+/// one entry: what differs between kernels then stands out.
 #[must_use]
 pub fn findings(view: &RunView) -> String {
     let mut text = String::new();
-    for cell in view.cells.iter().filter(|cell| cell.outcome != Outcome::Passed) {
-        push_cell(&mut text, cell);
+    for group in groups(view) {
+        push(&mut text, &format!("{:<7} {} on {}", group.word, group.row, group.kernels.join(", ")));
+        for reason in group.reasons {
+            push(&mut text, &format!("        {reason}"));
+        }
     }
     for kernel in &view.kernels {
         for note in &kernel.notes {
@@ -39,16 +38,32 @@ pub fn findings(view: &RunView) -> String {
     text
 }
 
-fn push_cell(text: &mut String, cell: &CellView) {
-    push(text, &format!("{:<7} {}", cell.outcome.word(), cell.planned.cell));
-    for reason in cell.outcome.reasons() {
-        push(text, &format!("        {reason}"));
+/// Cells of one row that ended alike.
+struct Group<'a> {
+    row: String,
+    word: &'static str,
+    reasons: Vec<String>,
+    kernels: Vec<&'a str>,
+}
+
+fn groups(view: &RunView) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for cell in view.cells.iter().filter(|cell| cell.outcome != Outcome::Passed) {
+        let (row, reasons) = (cell.planned.cell.row(), cell.outcome.reasons());
+        let (word, kernel) = (cell.outcome.word(), cell.planned.cell.kernel.as_str());
+        let alike =
+            |group: &&mut Group<'_>| (&group.row, group.word, &group.reasons) == (&row, word, &reasons);
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.kernels.push(kernel),
+            None => groups.push(Group { row, word, reasons, kernels: vec![kernel] }),
+        }
     }
+    groups
 }
 
 fn push(text: &mut String, line: &str) {
-    // Writing to a String can't fail.
-    let _ = writeln!(text, "{line}");
+    text.push_str(line);
+    text.push('\n');
 }
 
 #[cfg(test)]
@@ -71,6 +86,17 @@ mod tests {
         let view = script.view();
         assert_eq!(closing_line(&view), "1 passed, 3 failed, 1 skipped");
         insta::assert_snapshot!(findings(&view));
+    }
+
+    #[test]
+    fn kernels_that_ended_alike_share_an_entry() {
+        let mut script = RunScript::new(&["5.10/s/a@none", "6.1/s/a@none", "6.12/s/a@none"]);
+        for (cell, reason) in [("5.10/s/a@none", "x"), ("6.1/s/a@none", "y"), ("6.12/s/a@none", "x")] {
+            script.finish(cell, Outcome::Failed(vec![reason.into()]));
+        }
+        script.end();
+        let expected = "failed  s/a@none on 5.10, 6.12\n        x\nfailed  s/a@none on 6.1\n        y\n";
+        assert_eq!(findings(&script.view()), expected);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The table: one row per scenario and file system, one column per kernel.
 
-use std::fmt::Write as _;
-
 use comfy_table::{Cell, Color, ContentArrangement, Table};
 use quell_scenarios::record::{Performance, ProcessFate, Record};
 
@@ -109,13 +107,12 @@ fn footer(view: &RunView) -> String {
         let release = kernel.release.as_deref().unwrap_or("not obtained");
         let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
         let boots = if boots.is_empty() { "never".to_owned() } else { boots.join(", ") };
-        // Writing to a String can't fail.
-        let _ = writeln!(text, "{:<6} {release}, booted in {boots}", kernel.id);
+        text.push_str(&format!("{:<6} {release}, booted in {boots}\n", kernel.id));
     }
     if let Some((accel, reason)) = &view.accel {
-        let _ = writeln!(text, "QEMU {} with {accel}: {reason}", view.qemu);
+        text.push_str(&format!("QEMU {} with {accel}: {reason}\n", view.qemu));
     }
-    let _ = writeln!(text, "{} cells in {} s", view.cells.len(), view.wall_ms / 1000);
+    text.push_str(&format!("{} cells in {} s\n", view.cells.len(), view.wall_ms / 1000));
     text
 }
 
