@@ -39,7 +39,9 @@ pub fn render(view: &RunView, style: Style) -> String {
     table.set_header(std::iter::once(Cell::new("scenario")).chain(kernels).collect::<Vec<_>>());
     for row in rows(view) {
         let cells = view.kernels.iter().map(|kernel| draw(find(view, kernel, &row), style));
-        table.add_row(std::iter::once(Cell::new(&row)).chain(cells).collect::<Vec<_>>());
+        // Names are broken at their hyphens and not inside a word.
+        let name = Cell::new(&row).set_delimiter('-');
+        table.add_row(std::iter::once(name).chain(cells).collect::<Vec<_>>());
     }
     format!("{}\n{}", table.trim_fmt(), footer(view))
 }
