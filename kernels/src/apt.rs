@@ -133,10 +133,14 @@ impl Apt {
         if out.success { Ok(()) } else { Err(self.refusal(what(), &out.stderr)) }
     }
 
-    /// Fetches what can be had of the machine's sources; third-party repositories may fail here.
+    /// Fetches what can be had of the machine's sources. An error tells that something could not be
+    /// had; what could is there all the same, for a third-party repository may well be down.
     pub(crate) fn update_leniently(&self) -> Result<(), AptError> {
         let out = self.run("apt-get", &["--quiet", "update"], None)?;
-        if out.success { Ok(()) } else { Err(self.refusal(format!("read {}", self.name), &out.stderr)) }
+        if out.success && !out.stderr.contains("Failed to fetch") {
+            return Ok(());
+        }
+        Err(self.refusal(format!("read {}", self.name), &out.stderr))
     }
 
     /// Answer of `indextargets` in this private state.
@@ -319,13 +323,13 @@ fn classify(suite: &str, what: String, stderr: &str) -> AptError {
 
 /// The lines that say what went wrong, without apt's progress.
 fn complaints(stderr: &str) -> String {
-    let mut lines: Vec<&str> = stderr
-        .lines()
-        .map(str::trim)
-        .filter_map(|line| line.strip_prefix("E: ").or_else(|| line.strip_prefix("W: ")))
-        .filter(|line| !line.starts_with("Some index files failed to download"))
-        .collect();
-    lines.dedup();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in stderr.lines().map(str::trim) {
+        let Some(text) = line.strip_prefix("E: ").or_else(|| line.strip_prefix("W: ")) else { continue };
+        if !text.starts_with("Some index files failed to download") && !lines.contains(&text) {
+            lines.push(text);
+        }
+    }
     if lines.is_empty() { "it gave no reason".to_owned() } else { lines.join("; ") }
 }
 

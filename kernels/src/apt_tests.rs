@@ -56,6 +56,10 @@ fn broken_signature_is_told_apart_from_a_silent_network() {
 
 #[test]
 fn other_refusals_keep_apts_own_words() {
-    let error = classify("bookworm", "read the index".to_owned(), "E: No space left on device\n");
-    assert_eq!(error.to_string(), "apt failed to read the index: No space left on device");
+    let error = classify(
+        "bookworm",
+        "read the index".to_owned(),
+        "E: No space left on device\nW: x\nE: No space left on device\n",
+    );
+    assert_eq!(error.to_string(), "apt failed to read the index: No space left on device; x");
 }

@@ -4,25 +4,25 @@
 use crate::vmlinux::VmlinuxError;
 
 /// Offsets of the setup header, see the kernel's Documentation/arch/x86/boot.rst.
-mod offset {
+pub(crate) mod offset {
     /// Number of 512-byte setup sectors after the first, one byte.
-    pub(super) const SETUP_SECTS: usize = 0x1f1;
+    pub(crate) const SETUP_SECTS: usize = 0x1f1;
     /// "HdrS".
-    pub(super) const MAGIC: usize = 0x202;
+    pub(crate) const MAGIC: usize = 0x202;
     /// Boot protocol version, two bytes.
-    pub(super) const VERSION: usize = 0x206;
+    pub(crate) const VERSION: usize = 0x206;
     /// Where the payload starts, counted from the protected-mode code, four bytes.
-    pub(super) const PAYLOAD_OFFSET: usize = 0x248;
+    pub(crate) const PAYLOAD_OFFSET: usize = 0x248;
     /// Length of the payload in bytes, four bytes.
-    pub(super) const PAYLOAD_LENGTH: usize = 0x24c;
+    pub(crate) const PAYLOAD_LENGTH: usize = 0x24c;
 }
 
 /// The protocol that introduced the payload fields.
 const FIRST_WITH_PAYLOAD: u16 = 0x0208;
 /// Bytes of a sector.
-const SECTOR: usize = 512;
+pub(crate) const SECTOR: usize = 512;
 /// What 0 setup sectors mean, for historical reasons.
-const DEFAULT_SETUP_SECTS: usize = 4;
+pub(crate) const DEFAULT_SETUP_SECTS: usize = 4;
 
 /// The compressed kernel and the size it unpacks to.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,29 +72,12 @@ fn read_u32(image: &[u8], at: usize) -> Option<usize> {
 
 /// Builds the smallest image that carries a payload; for tests of this crate.
 #[cfg(test)]
-pub(crate) fn synthetic(setup_sects: u8, compressed: &[u8], size_bytes: u32) -> Vec<u8> {
-    let sectors = if setup_sects == 0 { DEFAULT_SETUP_SECTS } else { usize::from(setup_sects) };
-    let padding = 32_usize;
-    let mut image = vec![0_u8; (sectors + 1) * SECTOR + padding];
-    image[offset::SETUP_SECTS] = setup_sects;
-    image[offset::MAGIC..offset::MAGIC + 4].copy_from_slice(b"HdrS");
-    image[offset::VERSION..offset::VERSION + 2].copy_from_slice(&0x020f_u16.to_le_bytes());
-    let length = u32::try_from(compressed.len() + 4).unwrap();
-    image[offset::PAYLOAD_OFFSET..offset::PAYLOAD_OFFSET + 4].copy_from_slice(&32_u32.to_le_bytes());
-    image[offset::PAYLOAD_LENGTH..offset::PAYLOAD_LENGTH + 4].copy_from_slice(&length.to_le_bytes());
-    image.extend_from_slice(compressed);
-    image.extend_from_slice(&size_bytes.to_le_bytes());
-    // What follows the payload in a real image must not be read.
-    image.extend_from_slice(b"trailer");
-    image
-}
-
-#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::fixture::bzimage as synthetic;
 
     #[rstest]
     #[case(0)]

@@ -23,6 +23,8 @@ mod cache_dir;
 mod catalogue;
 mod closure;
 mod digest;
+#[cfg(test)]
+mod fixture;
 mod lock;
 mod mirrors;
 mod obtain;

@@ -64,11 +64,6 @@ impl Mirrors {
         mirrors
     }
 
-    /// True when both archives have at least one mirror.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.main.is_empty() && !self.security.is_empty()
-    }
-
     /// This list, followed by what only `other` knows.
     pub(crate) fn or(mut self, other: Self) -> Self {
         for (mine, theirs) in [(&mut self.main, other.main), (&mut self.security, other.security)] {
@@ -116,7 +111,6 @@ mod tests {
         let mirrors = Mirrors::parse(ANSWER);
         assert_eq!(mirrors.of(Archive::Main).unwrap(), ["http://mirror.test/debian/"]);
         assert_eq!(mirrors.of(Archive::Security).unwrap(), ["http://mirror.test/debian-security/"]);
-        assert!(mirrors.is_complete());
     }
 
     #[rstest]
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn missing_security_mirror_is_an_error_with_advice_and_is_not_derived_from_main() {
         let mirrors = Mirrors::parse("http://mirror.test/debian/|Debian|Debian|bookworm");
-        assert!(!mirrors.is_complete());
+        assert!(mirrors.of(Archive::Main).is_ok());
         let message = mirrors.of(Archive::Security).unwrap_err().to_string();
         for part in ["security archive", "bookworm-security", "apt-get update", "Label: Debian-Security"] {
             assert!(message.contains(part), "{message}");
@@ -145,7 +139,7 @@ mod tests {
         let first = Mirrors::parse("http://a.test/debian/|Debian|Debian|bookworm");
         let both = first.or(Mirrors::parse(ANSWER));
         assert_eq!(both.of(Archive::Main).unwrap(), ["http://a.test/debian/", "http://mirror.test/debian/"]);
-        assert!(both.is_complete());
+        assert!(both.of(Archive::Security).is_ok());
     }
 
     proptest! {

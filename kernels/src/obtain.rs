@@ -99,7 +99,7 @@ fn find_mirrors(kernel: &Kernel, apt_dir: &Path) -> Result<Mirrors, ObtainError>
     let updated = apt.update_leniently();
     let mirrors = known.or(Mirrors::parse(&apt.index_targets().map_err(apt_error)?));
     match updated {
-        // What is still missing is told by the suite that needs it, unless the network is to blame.
+        // Only a source that could not be read excuses a missing mirror.
         Err(AptError::Unreachable { message }) if !needed(&mirrors) => {
             let attempt =
                 Attempt { suite: "this machine's sources".to_owned(), reason: message, unreachable: true };

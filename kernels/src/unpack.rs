@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use duct::{Expression, cmd};
+
 /// Where the parts of one kernel lie after unpacking.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unpacked {
@@ -23,13 +25,19 @@ pub(crate) struct Unpacked {
 /// Why the packages of a kernel could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// dpkg-deb or tar failed.
-    #[error("failed to read the package {}: {source}", .deb.display())]
+    /// dpkg-deb or tar can't be started.
+    #[error("failed to run dpkg-deb and tar: {source}; both are part of every Debian system")]
+    Run {
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// dpkg-deb or tar refused the package.
+    #[error("failed to read the package {}: {message}", .deb.display())]
     Read {
         /// The package.
         deb: PathBuf,
         /// What the programs say.
-        source: io::Error,
+        message: String,
     },
     /// A file could not be written.
     #[error("failed to write {}: {source}", .path.display())]
@@ -146,27 +154,37 @@ fn below_modules(path: &str) -> Option<&str> {
     path.strip_prefix("usr/").unwrap_or(path).strip_prefix("lib/modules/")
 }
 
-fn contents(deb: &Path) -> duct::Expression {
-    duct::cmd!("dpkg-deb", "--fsys-tarfile", deb)
-}
-
 fn list(deb: &Path) -> Result<String, UnpackError> {
-    contents(deb)
-        .pipe(duct::cmd!("tar", "--list", "--file", "-"))
-        .env("LC_ALL", "C")
-        .read()
-        .map_err(|source| UnpackError::Read { deb: deb.to_owned(), source })
+    let output = tar(deb, &["--list"], |tar| tar.stdout_capture())?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
 fn extract(member: &Member, to: &Path) -> Result<PathBuf, UnpackError> {
-    let write = |source| UnpackError::Write { path: to.to_owned(), source };
-    let file = File::create(to).map_err(write)?;
-    contents(&member.deb)
-        .pipe(duct::cmd!("tar", "--extract", "--to-stdout", "--file", "-", &member.path))
-        .stdout_file(file)
-        .run()
-        .map_err(|source| UnpackError::Read { deb: member.deb.clone(), source })?;
+    let file = File::create(to).map_err(|source| UnpackError::Write { path: to.to_owned(), source })?;
+    tar(&member.deb, &["--extract", "--to-stdout", &member.path], |tar| tar.stdout_file(file))?;
     Ok(to.to_owned())
+}
+
+/// Runs tar over the content of a package; the output goes where `sink` sends it.
+fn tar(
+    deb: &Path,
+    args: &[&str],
+    sink: impl FnOnce(Expression) -> Expression,
+) -> Result<Vec<u8>, UnpackError> {
+    let all = ["--file", "-"].iter().chain(args);
+    let pipe = cmd!("dpkg-deb", "--fsys-tarfile", deb).pipe(cmd("tar", all));
+    let output = sink(pipe)
+        .env("LC_ALL", "C")
+        .stdin_null()
+        .stderr_capture()
+        .unchecked()
+        .run()
+        .map_err(|source| UnpackError::Run { source })?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let message = String::from_utf8_lossy(&output.stderr).lines().collect::<Vec<_>>().join("; ");
+    Err(UnpackError::Read { deb: deb.to_owned(), message })
 }
 
 #[cfg(test)]

@@ -4,25 +4,10 @@ use rstest::rstest;
 
 use super::*;
 
-/// Builds a package that holds these files, each with its own path as content.
+/// A package whose files hold their own path.
 fn deb(dir: &Path, name: &str, files: &[&str]) -> PathBuf {
-    let root = dir.join(format!("{name}.root"));
-    for file in files {
-        let path = root.join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, file).unwrap();
-    }
-    std::fs::create_dir_all(root.join("DEBIAN")).unwrap();
-    let control = format!(
-        "Package: {name}\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody <x@y.test>\nDescription: test\n"
-    );
-    std::fs::write(root.join("DEBIAN/control"), control).unwrap();
-    let deb = dir.join(format!("{name}.deb"));
-    duct::cmd!("dpkg-deb", "--root-owner-group", "-Znone", "--build", &root, &deb)
-        .stdout_null()
-        .run()
-        .unwrap();
-    deb
+    let files: Vec<(&str, &[u8])> = files.iter().map(|file| (*file, file.as_bytes())).collect();
+    crate::fixture::deb(dir, name, &files)
 }
 
 #[test]
