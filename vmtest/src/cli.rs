@@ -248,7 +248,7 @@ fn print(view: &RunView) {
     let terminal = std::io::stdout().is_terminal();
     let width = terminal.then(|| comfy_table::Table::new().width()).flatten();
     // Below that, a table of four kernels is broken into letters; the terminal's own wrapping reads better.
-    let width = width.filter(|columns| *columns >= 100);
+    let width = width.filter(|columns| *columns >= 120);
     println!("{}", table::render(view, Style { colour: terminal, width }));
     print!("{}", summary::findings(view));
     println!("{}", summary::closing_line(view));

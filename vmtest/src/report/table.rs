@@ -1,6 +1,6 @@
 //! The table: one row per scenario and file system, one column per kernel.
 
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table};
 use quell_scenarios::record::{Performance, ProcessFate, Record};
 
 use crate::{
@@ -39,9 +39,11 @@ pub fn render(view: &RunView, style: Style) -> String {
     table.set_header(std::iter::once(Cell::new("scenario")).chain(kernels).collect::<Vec<_>>());
     for row in rows(view) {
         let cells = view.kernels.iter().map(|kernel| draw(find(view, kernel, &row), style));
-        // Names are broken at their hyphens and not inside a word.
-        let name = Cell::new(&row).set_delimiter('-');
-        table.add_row(std::iter::once(name).chain(cells).collect::<Vec<_>>());
+        table.add_row(std::iter::once(Cell::new(&row)).chain(cells).collect::<Vec<_>>());
+    }
+    // A name that is broken over lines can't be searched for or copied.
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
     }
     format!("{}\n{}", table.trim_fmt(), footer(view))
 }
