@@ -22,13 +22,33 @@ fn main() -> Result<()> {
     let multiarch = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
     let object = out.join("kprobe.bpf.o");
     duct::cmd!(
-        &clang, "-target", "bpf", "-mcpu=v2", "-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
-        "-I", "include", "-I", &headers, "-I", &multiarch, "-c", "c/kprobe.bpf.c", "-o", &object
+        &clang,
+        "-target",
+        "bpf",
+        "-mcpu=v2",
+        "-O2",
+        "-g",
+        "-Wall",
+        "-Wextra",
+        "-Wno-unused-parameter",
+        "-Werror",
+        "-I",
+        "include",
+        "-I",
+        &headers,
+        "-I",
+        &multiarch,
+        "-c",
+        "c/kprobe.bpf.c",
+        "-o",
+        &object
     )
     .run()
-    .with_context(|| format!("failed to compile c/kprobe.bpf.c with {clang}: is it installed? ci/install.sh does it"))?;
-    duct::cmd!(&strip, "-g", &object)
-        .run()
-        .with_context(|| format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it"))?;
+    .with_context(|| {
+        format!("failed to compile c/kprobe.bpf.c with {clang}: is it installed? ci/install.sh does it")
+    })?;
+    duct::cmd!(&strip, "-g", &object).run().with_context(|| {
+        format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it")
+    })?;
     Ok(())
 }

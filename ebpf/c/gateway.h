@@ -203,6 +203,11 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 			break;
 		__u32 action = quell_filter_u32(filter, at + 4);
 
+		at = quell_skip(filter, at);
+		if (action != QUELL_ACTION_POST && (config.flags & QUELL_HOOK_MONITOR)) {
+			call->flags |= QUELL_EVENT_MONITORED;
+			continue;
+		}
 		if (action == QUELL_ACTION_SIGKILL) {
 			long error = bpf_send_signal(QUELL_SIGKILL);
 
@@ -215,7 +220,6 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 			}
 		}
 		call->actions |= 1U << (action & 31);
-		at = quell_skip(filter, at);
 	}
 	quell_go(context, QUELL_STAGE_POST);
 	return 0;

@@ -12,6 +12,21 @@ const volatile struct quell_hook_config config = {};
 struct quell_hook_counters counters = {};
 struct quell_fault_row faults[QUELL_FAULT_SITES] = {};
 
+/* Never read: a pointer to every record that no map or global names, so that the compiler describes it in BTF, where
+ * the agent compares the layout with its own before it attaches. */
+union quell_described {
+	struct quell_filter_head filter_head;
+	struct quell_selector_head selector_head;
+	struct quell_section_head section_head;
+	struct quell_pid_entry pid_entry;
+	struct quell_arg_entry arg_entry;
+	struct quell_string_head string_head;
+	struct quell_action_entry action_entry;
+	struct quell_event_head event_head;
+	struct quell_event_arg event_arg;
+};
+const union quell_described *quell_described __attribute__((unused));
+
 struct quell_filter {
 	__u8 bytes[QUELL_FILTER_BYTES];
 };

@@ -17,11 +17,13 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 {
 	struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
 	struct mnt_namespace *ns = 0;
-	__u32 at = QUELL_MAX_STRING_BYTES;
+	/* In memory and read anew in every step: with a bound of its own for each step, the verifier would take no two steps
+	 * for the same and give up. */
+	volatile __u32 *start = &arg->start;
 	__u32 status = QUELL_ARG_TRUNCATED;
 
 	arg->length = 0;
-	arg->start = 0;
+	*start = QUELL_MAX_STRING_BYTES;
 	if (!quell_read(&ns, &mount->mnt_ns, QUELL_FAULT_PATH_WALK)) {
 		arg->status = QUELL_ARG_KERNEL_FAULT;
 		return;
@@ -65,9 +67,12 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 			status = QUELL_ARG_DISCONNECTED;
 			break;
 		}
+		__u32 at = *start;
+
 		if (length > QUELL_MAX_NAME_BYTES || length + 1 > at)
 			break;
 		at -= length + 1;
+		*start = at;
 		/* Masks for the verifier only: at + 1 + length <= QUELL_MAX_STRING_BYTES. */
 		slot[at & (QUELL_MAX_STRING_BYTES - 1)] = '/';
 		long error = bpf_probe_read_kernel(&slot[(at + 1) & (QUELL_MAX_STRING_BYTES - 1)],
@@ -79,14 +84,16 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 		}
 		dentry = parent;
 	}
+	__u32 at = *start;
+
 	if (at == QUELL_MAX_STRING_BYTES && status == QUELL_ARG_OK) {
 		at -= 1;
+		*start = at;
 		slot[QUELL_MAX_STRING_BYTES - 1] = '/';
 	}
 	if (status == QUELL_ARG_TRUNCATED)
 		quell_count(truncated);
 	arg->status = status;
-	arg->start = at;
 	arg->length = QUELL_MAX_STRING_BYTES - at;
 }
 

@@ -229,6 +229,8 @@
 #define QUELL_HOOK_FOLLOW_FORKS 2
 /* Hook flag: some matchPIDs entry looks at ids of a PID namespace. */
 #define QUELL_HOOK_NAMESPACE_PIDS 4
+/* Hook flag: monitor mode; matches are posted, and no signal is sent. */
+#define QUELL_HOOK_MONITOR 8
 /* `arg_size` of an argument without a size argument. */
 #define QUELL_NO_SIZE_ARG 255
 
@@ -241,6 +243,8 @@
 #define QUELL_EVENT_UNREADABLE 2
 /* Event flag: an argument was cut to fit the event; filters saw it whole. */
 #define QUELL_EVENT_CUT 4
+/* Event flag: the hook is in monitor mode, so that an enforcing action was not performed. */
+#define QUELL_EVENT_MONITORED 8
 /* `signal_result` when no signal was sent. */
 #define QUELL_SIGNAL_NOT_SENT 1
 /* `selector` when none matched. */

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::hook::plan;
+use crate::kernel::facts::KernelFacts;
 use crate::policy::render::{self, JsonDiagnostic};
 use crate::policy::{Diagnostic, Diagnostics, Policy, Source, Style, parse};
 
@@ -20,6 +22,8 @@ pub struct Checked {
     /// The policy, if its text is valid; later stages may still refuse it.
     pub policy: Option<Policy>,
     findings: Diagnostics,
+    /// Per hook, how a kernel will serve it.
+    plan: Vec<String>,
 }
 
 impl Checked {
@@ -28,17 +32,37 @@ impl Checked {
     pub fn new(name: &str, bytes: &[u8]) -> Self {
         let source = match Source::from_bytes(name, bytes) {
             Ok(source) => source,
-            Err(findings) => return Self { policy: None, findings },
+            Err(findings) => return Self { policy: None, findings, plan: Vec::new() },
         };
         match parse(&source) {
-            Ok(policy) => Self { policy: Some(policy), findings: Diagnostics::new(source, Vec::new()) },
-            Err(findings) => Self { policy: None, findings },
+            Ok(policy) => Self {
+                policy: Some(policy),
+                findings: Diagnostics::new(source, Vec::new()),
+                plan: Vec::new(),
+            },
+            Err(findings) => Self { policy: None, findings, plan: Vec::new() },
         }
     }
 
     /// Adds what a later stage found (encoding, kernel).
     pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
         self.findings.extend(more);
+    }
+
+    /// Adds what is found about encoding, and about a kernel when its facts are given.
+    pub fn plan(&mut self, facts: Option<&KernelFacts>) {
+        let Some(policy) = &self.policy else { return };
+        let Some(facts) = facts else {
+            let found = plan::findings_for_any_kernel(policy);
+            return self.extend(found);
+        };
+        match plan::plan(policy, self.findings.source(), facts, 0) {
+            Ok(plan) => {
+                self.plan = plan.hooks.iter().map(|hook| format!("{}: {hook}", facts.release)).collect();
+                self.extend(plan.remarks.as_slice().to_vec());
+            }
+            Err(found) => self.extend(found.as_slice().to_vec()),
+        }
     }
 
     /// Everything found so far.
@@ -75,6 +99,9 @@ fn text(file: &Checked, style: Style) -> String {
             counted(hooks, "hook"),
             counted(selectors, "selector"),
         ));
+        for line in &file.plan {
+            out.push_str(&format!("  {line}\n"));
+        }
     }
     out
 }
@@ -95,6 +122,7 @@ struct JsonFile<'a> {
     file: &'a str,
     policy: Option<&'a str>,
     accepted: bool,
+    plan: &'a [String],
     diagnostics: Vec<JsonDiagnostic>,
 }
 
@@ -108,6 +136,7 @@ fn json(files: &[Checked]) -> String {
                 file: file.findings.source().name(),
                 policy: file.policy.as_ref().map(|policy| policy.name.value.as_str()),
                 accepted: file.is_accepted(),
+                plan: &file.plan,
                 diagnostics: render::json(&file.findings),
             })
             .collect(),

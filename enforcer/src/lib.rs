@@ -1,3 +1,16 @@
-//! The enforcer: policy to AST to selector bytes to plan to attached programs to events
+//! The enforcer as a library: policy → AST → selector bytes → plan → attached programs → events.
+//!
+//! Stages are types, and time flows one way: [`policy::Policy`] (validated), [`selector::compile::CompiledHook`]
+//! (bytes), [`hook::plan::Plan`] (for one kernel), [`hook::attach::Attached`] (in force). Nothing before the plan knows
+//! a kernel; [`run`] alone joins the stages.
 
+pub mod check;
+pub mod event;
+pub mod exit;
+pub mod hook;
+pub mod kernel;
+pub mod model;
 pub mod policy;
+pub mod report;
+pub mod run;
+pub mod selector;

@@ -20,6 +20,8 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const EVENT_UNREADABLE = 2;
     /// Event flag: an argument was cut to fit the event; filters saw it whole.
     pub const EVENT_CUT = 4;
+    /// Event flag: the hook is in monitor mode, so that an enforcing action was not performed.
+    pub const EVENT_MONITORED = 8;
     /// `signal_result` when no signal was sent.
     pub const SIGNAL_NOT_SENT = 1;
     /// `selector` when none matched.

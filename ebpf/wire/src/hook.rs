@@ -114,6 +114,8 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const HOOK_FOLLOW_FORKS = 2;
     /// Hook flag: some matchPIDs entry looks at ids of a PID namespace.
     pub const HOOK_NAMESPACE_PIDS = 4;
+    /// Hook flag: monitor mode; matches are posted, and no signal is sent.
+    pub const HOOK_MONITOR = 8;
     /// `arg_size` of an argument without a size argument.
     pub const NO_SIZE_ARG = 255;
 }

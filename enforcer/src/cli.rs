@@ -1,0 +1,242 @@
+//! The command line: what can be asked, and the answer to each.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use quell::check::{self, Checked, Format};
+use quell::exit;
+use quell::kernel::facts::{Answer, Feature, KernelFacts};
+use quell::kernel::{probe, recorded};
+use quell::policy::{Diagnostics, Style, render};
+use quell::run::{self, Options, Output, RunError};
+use quell::selector::{compile, explain};
+
+/// Stops processes inside the Linux kernel according to a policy, and says what that really prevents.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether policies can be enforced, and what they leave open; needs no root unless --this-kernel
+    Check {
+        /// Policy files, or folders of them
+        #[arg(required = true)]
+        policies: Vec<PathBuf>,
+        /// For a kernel of the catalogue, such as 6.12
+        #[arg(long, value_name = "ID", conflicts_with_all = ["facts", "this_kernel"])]
+        kernel: Option<String>,
+        /// For a kernel whose facts `quell probe --format toml` wrote
+        #[arg(long, value_name = "FILE", conflicts_with = "this_kernel")]
+        facts: Option<PathBuf>,
+        /// For the running kernel
+        #[arg(long)]
+        this_kernel: bool,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+        format: CheckFormat,
+    },
+    /// Show the compiled selectors as the kernel will read them
+    Explain {
+        /// Policy file
+        policy: PathBuf,
+    },
+    /// Show what the running kernel offers
+    Probe {
+        /// Form of the answer; toml is what --facts reads
+        #[arg(long, value_enum, default_value_t = ProbeFormat::Text)]
+        format: ProbeFormat,
+    },
+    /// Enforce policies until SIGTERM or SIGINT
+    Run {
+        /// Policy file; may be given several times
+        #[arg(long, value_name = "FILE", required_unless_present = "policy_dir")]
+        policy: Vec<PathBuf>,
+        /// Folder whose *.yaml files are all policies
+        #[arg(long, value_name = "DIR")]
+        policy_dir: Option<PathBuf>,
+        /// Form of the events on standard output
+        #[arg(long, value_enum, default_value_t = EventFormat::Compact)]
+        output: EventFormat,
+        /// Post matches without sending signals
+        #[arg(long, value_enum, default_value_t = Mode::Enforce)]
+        mode: Mode,
+        /// Where to write the counters at the end, as JSON
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ProbeFormat {
+    Text,
+    Json,
+    Toml,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EventFormat {
+    Json,
+    Compact,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Enforce,
+    Monitor,
+}
+
+/// Does what was asked; the result is the exit code.
+///
+/// # Errors
+/// What no exit code of its own names.
+pub(crate) fn main(cli: &Cli) -> Result<u8> {
+    match &cli.command {
+        Command::Check { policies, kernel, facts, this_kernel, format } => {
+            let facts = facts_for(kernel.as_deref(), facts.as_deref(), *this_kernel)?;
+            check(policies, facts.as_ref(), *format)
+        }
+        Command::Explain { policy } => explain(policy),
+        Command::Probe { format } => probe_kernel(*format),
+        Command::Run { policy, policy_dir, output, mode, report } => {
+            let mut policies = policy.clone();
+            if let Some(dir) = policy_dir {
+                policies.extend(policy_files(dir)?);
+            }
+            run(&Options {
+                policies,
+                output: if *output == EventFormat::Json { Output::Json } else { Output::Compact },
+                report: report.clone(),
+                monitor: *mode == Mode::Monitor,
+            })
+        }
+    }
+}
+
+fn facts_for(kernel: Option<&str>, file: Option<&Path>, running: bool) -> Result<Option<KernelFacts>> {
+    Ok(match (kernel, file) {
+        (Some(id), _) => Some(recorded::of_kernel(id)?),
+        (None, Some(file)) => Some(recorded::of_file(file)?),
+        (None, None) if running => Some(probe::running_kernel()?),
+        (None, None) => None,
+    })
+}
+
+/// A file as it is; of a folder its *.yaml and *.yml files, by name.
+fn policy_files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("failed to list {}", path.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.with_context(|| format!("failed to list {}", path.display()))?.path();
+        if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    anyhow::ensure!(!files.is_empty(), "no *.yaml file in {}", path.display());
+    Ok(files)
+}
+
+fn style(terminal: bool) -> Style {
+    if terminal { Style::Fancy } else { Style::Plain }
+}
+
+fn check(paths: &[PathBuf], facts: Option<&KernelFacts>, format: CheckFormat) -> Result<u8> {
+    let mut checked = Vec::new();
+    for path in paths {
+        for file in policy_files(path)? {
+            let bytes =
+                std::fs::read(&file).with_context(|| format!("failed to read policy {}", file.display()))?;
+            let mut one = Checked::new(&file.display().to_string(), &bytes);
+            one.plan(facts);
+            checked.push(one);
+        }
+    }
+    let stdout = std::io::stdout();
+    let format = match format {
+        CheckFormat::Text => Format::Text(style(stdout.is_terminal())),
+        CheckFormat::Json => Format::Json,
+    };
+    stdout.lock().write_all(check::render(&checked, format).as_bytes())?;
+    Ok(if checked.iter().all(Checked::is_accepted) { exit::OK } else { exit::POLICY })
+}
+
+fn complain(diagnostics: &Diagnostics) {
+    eprint!("{}", render::text(diagnostics, style(std::io::stderr().is_terminal())));
+}
+
+fn explain(path: &Path) -> Result<u8> {
+    let policy = match run::source(path)?.and_then(|source| quell::policy::parse(&source)) {
+        Ok(policy) => policy,
+        Err(diagnostics) => {
+            complain(&diagnostics);
+            return Ok(exit::POLICY);
+        }
+    };
+    let mut out = String::new();
+    for (kprobe, number) in policy.hooks.iter().zip(0..) {
+        let compiled = compile::hook(kprobe, number)
+            .with_context(|| format!("failed to encode the selectors of {}", kprobe.call.value))?;
+        out.push_str(&explain::listing(&kprobe.call.value, &compiled)?);
+    }
+    std::io::stdout().lock().write_all(out.as_bytes())?;
+    Ok(exit::OK)
+}
+
+fn probe_kernel(format: ProbeFormat) -> Result<u8> {
+    let mut facts = probe::running_kernel()?;
+    if format != ProbeFormat::Text {
+        facts.functions = facts.functions.recorded(probe::RECORDED_FAMILIES);
+    }
+    let text = match format {
+        ProbeFormat::Json => serde_json::to_string_pretty(&facts)? + "\n",
+        ProbeFormat::Toml => toml::to_string(&facts)?,
+        ProbeFormat::Text => {
+            let mut out = format!("kernel {}\n", facts.release);
+            for feature in Feature::ALL {
+                let answer = match facts.feature(*feature) {
+                    Answer::Present => "yes".to_owned(),
+                    Answer::Absent => format!("no (needs {})", feature.origin()),
+                    Answer::Unknown(reason) => format!("unknown: {reason}"),
+                };
+                out.push_str(&format!("  {:<36} {answer}\n", feature.label()));
+            }
+            out.push_str(&format!("  {:<36} {}\n", "functions", facts.functions.names.len()));
+            out
+        }
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(exit::OK)
+}
+
+fn run(options: &Options) -> Result<u8> {
+    match run::run(options, &mut complain) {
+        Ok(_) => Ok(exit::OK),
+        Err(RunError::Policies(files)) => {
+            files.iter().for_each(complain);
+            eprintln!("quell: nothing was attached");
+            Ok(exit::POLICY)
+        }
+        Err(error @ RunError::Attach(_)) => {
+            eprintln!("quell: {:#}", anyhow::Error::from(error));
+            eprintln!("quell: nothing stays attached");
+            Ok(exit::KERNEL)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

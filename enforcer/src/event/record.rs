@@ -1,0 +1,167 @@
+//! Ring-buffer bytes to an event. Total: any bytes give an event or an error.
+
+use quell_wire::WireRecord;
+use quell_wire::code::{Action, ArgStatus, ArgType};
+use quell_wire::event::{EVENT_VERSION, EventArg, EventHead};
+
+/// One event, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its head as it came.
+    pub head: EventHead,
+    /// Path of the process's executable.
+    pub executable: EventValue,
+    /// The hook's arguments in the order of the policy.
+    pub args: Vec<EventValue>,
+}
+
+/// One argument, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventValue {
+    /// Its type.
+    pub arg_type: ArgType,
+    /// How reading went in the kernel.
+    pub status: ArgStatus,
+    /// The number, for numbers and descriptors; the size that was asked for, for buffers.
+    pub number: u64,
+    /// The bytes, for strings.
+    pub bytes: Vec<u8>,
+}
+
+/// Why bytes are not an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// The bytes end before the event does.
+    #[error("event is cut off at byte {0}")]
+    Cut(usize),
+    /// Another version of the record.
+    #[error("event has version {0} instead of {EVENT_VERSION}")]
+    Version(u32),
+    /// A number that is not in its table.
+    #[error("event has unknown {what} {number}")]
+    Unknown {
+        /// The table.
+        what: &'static str,
+        /// The number.
+        number: u32,
+    },
+}
+
+impl Event {
+    /// Reads one event.
+    ///
+    /// # Errors
+    /// When the bytes are not one.
+    pub fn read(bytes: &[u8]) -> Result<Self, EventError> {
+        let head = EventHead::read(bytes).ok_or(EventError::Cut(0))?;
+        if head.version != EVENT_VERSION {
+            return Err(EventError::Version(head.version));
+        }
+        let mut at = EventHead::SIZE;
+        let executable = value(bytes, &mut at)?;
+        // Arguments that did not fit were cut by the kernel side, which flags the event.
+        let mut args = Vec::new();
+        while args.len() < head.args as usize && at < bytes.len() && at < head.length as usize {
+            args.push(value(bytes, &mut at)?);
+        }
+        Ok(Self { head, executable, args })
+    }
+
+    /// Whether an action was performed.
+    #[must_use]
+    pub const fn performed(&self, action: Action) -> bool {
+        self.head.actions & (1 << action.number()) != 0
+    }
+
+    /// Whether SIGKILL was sent and the kernel took it.
+    #[must_use]
+    pub const fn killed(&self) -> bool {
+        self.performed(Action::Sigkill) && self.head.signal_result == 0
+    }
+}
+
+fn value(bytes: &[u8], at: &mut usize) -> Result<EventValue, EventError> {
+    let rest = bytes.get(*at..).unwrap_or_default();
+    let head = EventArg::read(rest).ok_or(EventError::Cut(*at))?;
+    let length = head.length as usize;
+    let content =
+        rest.get(EventArg::SIZE..).and_then(|rest| rest.get(..length)).ok_or(EventError::Cut(*at))?;
+    let unknown = |what, number| EventError::Unknown { what, number };
+    let value = EventValue {
+        arg_type: ArgType::from_number(head.arg_type).ok_or(unknown("argument type", head.arg_type))?,
+        status: ArgStatus::from_number(head.status).ok_or(unknown("argument status", head.status))?,
+        number: head.number,
+        bytes: content.to_vec(),
+    };
+    *at += EventArg::SIZE + length.next_multiple_of(8);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes(event: &Event) -> Vec<u8> {
+        let mut out = Vec::new();
+        event.head.write(&mut out);
+        for value in std::iter::once(&event.executable).chain(&event.args) {
+            let length = u32::try_from(value.bytes.len()).unwrap();
+            let head = EventArg {
+                arg_type: value.arg_type.number(),
+                status: value.status.number(),
+                length,
+                reserved: 0,
+                number: value.number,
+            };
+            head.write(&mut out);
+            out.extend_from_slice(&value.bytes);
+            out.resize(out.len().next_multiple_of(8), 0);
+        }
+        let length = u32::try_from(out.len()).unwrap();
+        out[..4].copy_from_slice(&length.to_le_bytes());
+        out
+    }
+
+    fn values() -> impl Strategy<Value = EventValue> {
+        (
+            prop::sample::select(ArgType::ALL),
+            prop::sample::select(ArgStatus::ALL),
+            any::<u64>(),
+            prop::collection::vec(any::<u8>(), 0..40),
+        )
+            .prop_map(|(arg_type, status, number, bytes)| EventValue {
+                arg_type,
+                status,
+                number,
+                bytes,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_is_read_as_it_was_written(
+            executable in values(), args in prop::collection::vec(values(), 0..5), tgid in any::<u32>(),
+        ) {
+            let count = u32::try_from(args.len()).unwrap();
+            let head = EventHead { version: EVENT_VERSION, tgid, args: count, ..EventHead::default() };
+            let mut event = Event { head, executable, args };
+            let bytes = bytes(&event);
+            event.head.length = u32::try_from(bytes.len()).unwrap();
+            prop_assert_eq!(Event::read(&bytes), Ok(event));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Event::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let mut out = Vec::new();
+        EventHead { version: EVENT_VERSION + 1, ..EventHead::default() }.write(&mut out);
+        assert_eq!(Event::read(&out), Err(EventError::Version(EVENT_VERSION + 1)));
+    }
+}

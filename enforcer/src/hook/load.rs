@@ -1,0 +1,205 @@
+//! Opens, specialises and loads one object per hook. With `attach.rs`, the only file that knows the loader.
+
+use std::os::fd::AsFd;
+
+use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
+use quell_bpf::{EVENT_MAP, FILTER_MAP, KPROBE_OBJECT, SHARED_MAPS, STAGE_MAP};
+use quell_wire::WireRecord;
+use quell_wire::emit_c::RECORDS;
+use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters, Stage};
+
+use super::layout::{self, LayoutError};
+use super::plan::PlannedHook;
+use super::verifier_log;
+
+/// Lines of a verifier log that an error shows.
+const LOG_LINES: usize = 12;
+
+/// Why a hook could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The loader or the kernel refused.
+    #[error("failed to {step} for {call}: {source}\n{log}")]
+    Refused {
+        /// What was tried.
+        step: &'static str,
+        /// The hook.
+        call: String,
+        /// The loader's error.
+        source: libbpf_rs::Error,
+        /// The end of the loader's and the verifier's log.
+        log: String,
+    },
+    /// The object lacks something that this agent needs.
+    #[error("the object for {call} has no {what}")]
+    Incomplete {
+        /// The hook.
+        call: String,
+        /// What it lacks.
+        what: String,
+    },
+    /// The object was built from another header.
+    #[error("the object for {call} doesn't fit this agent")]
+    Layout {
+        /// The hook.
+        call: String,
+        /// The difference.
+        source: LayoutError,
+    },
+}
+
+/// The maps that all hooks of one agent share.
+#[derive(Debug, Default)]
+pub struct SharedMaps {
+    maps: Vec<(String, MapHandle)>,
+}
+
+impl SharedMaps {
+    /// The ring buffer, once a hook was loaded.
+    #[must_use]
+    pub fn events(&self) -> Option<&MapHandle> {
+        self.maps.iter().find(|(name, _)| name == EVENT_MAP).map(|(_, map)| map)
+    }
+}
+
+/// A hook whose programs and maps are in the kernel, not attached yet.
+#[derive(Debug)]
+pub struct LoadedHook {
+    /// The kernel function.
+    pub call: String,
+    /// Whether a selector stops processes.
+    pub enforces: bool,
+    pub(super) object: Object,
+}
+
+/// Loads one hook; the first one creates the shared maps.
+///
+/// # Errors
+/// When the kernel refuses, with the end of the verifier's log.
+pub fn load(hook: &PlannedHook, monitor: bool, shared: &mut SharedMaps) -> Result<LoadedHook, LoadError> {
+    let refused = |step, source, log: &[String]| LoadError::Refused {
+        step,
+        call: hook.call.clone(),
+        source,
+        log: verifier_log::summary(log, LOG_LINES),
+    };
+    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(KPROBE_OBJECT));
+    let mut open = opened.map_err(|error| refused("open the object", error, &log))?;
+    specialise(&mut open, hook, monitor)?;
+    for mut map in open.maps_mut() {
+        let name = map.name().to_string_lossy().into_owned();
+        if let Some((_, handle)) = shared.maps.iter().find(|(known, _)| *known == name) {
+            map.reuse_fd(handle.as_fd()).map_err(|error| refused("share a map", error, &[]))?;
+        }
+    }
+    let (loaded, log) = verifier_log::with_log(|| open.load());
+    let object = loaded.map_err(|error| refused("load the programs", error, &log))?;
+    check_layout(&object, hook)?;
+    if shared.maps.is_empty() {
+        for name in SHARED_MAPS {
+            let map = map(&object, name).ok_or_else(|| incomplete(hook, format!("map {name}")))?;
+            let handle = MapHandle::try_from(&map).map_err(|error| refused("share a map", error, &[]))?;
+            shared.maps.push(((*name).to_owned(), handle));
+        }
+    }
+    let loaded = LoadedHook { call: hook.call.clone(), enforces: hook.enforces, object };
+    fill(&loaded, hook).map_err(|error| refused("fill the maps", error, &[]))?;
+    Ok(loaded)
+}
+
+fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
+    LoadError::Incomplete { call: hook.call.clone(), what }
+}
+
+/// Writes the hook's constants into `.rodata`, from which the verifier will take them for granted.
+fn specialise(open: &mut OpenObject, hook: &PlannedHook, monitor: bool) -> Result<(), LoadError> {
+    let mut config = hook.compiled.config;
+    if monitor {
+        config.flags |= quell_wire::hook::HOOK_MONITOR;
+    }
+    let mut bytes = Vec::new();
+    config.write(&mut bytes);
+    for mut map in open.maps_mut() {
+        if map.name().to_string_lossy().ends_with(".rodata") {
+            let target = map
+                .initial_value_mut()
+                .and_then(|value| value.get_mut(..bytes.len()))
+                .ok_or_else(|| incomplete(hook, "room for its constants".into()))?;
+            target.copy_from_slice(&bytes);
+            return Ok(());
+        }
+    }
+    Err(incomplete(hook, "constants".into()))
+}
+
+fn check_layout(object: &Object, hook: &PlannedHook) -> Result<(), LoadError> {
+    let btf = object.btf().ok().flatten().ok_or_else(|| incomplete(hook, "type information".into()))?;
+    layout::check(&btf, RECORDS).map_err(|source| LoadError::Layout { call: hook.call.clone(), source })
+}
+
+fn map<'a>(object: &'a Object, name: &str) -> Option<libbpf_rs::Map<'a>> {
+    object.maps().find(|map| map.name() == name)
+}
+
+/// Fills the program array and the selector bytes.
+fn fill(loaded: &LoadedHook, hook: &PlannedHook) -> libbpf_rs::Result<()> {
+    let missing =
+        |what: &str| libbpf_rs::Error::from(std::io::Error::other(format!("the object has no {what}")));
+    let stages = map(&loaded.object, STAGE_MAP).ok_or_else(|| missing(STAGE_MAP))?;
+    for stage in Stage::ALL {
+        let name = quell_bpf::kprobe_stage(*stage);
+        let program =
+            loaded.object.progs().find(|program| program.name() == name).ok_or_else(|| missing(name))?;
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&program.as_fd()).to_le_bytes();
+        stages.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
+    }
+    let filter = map(&loaded.object, FILTER_MAP).ok_or_else(|| missing(FILTER_MAP))?;
+    filter.update(&0_u32.to_le_bytes(), &*hook.compiled.filter, MapFlags::ANY)
+}
+
+/// Counters and failed helpers of a hook, read after detach.
+#[derive(Clone, Debug)]
+pub struct HookStatistics {
+    /// The counters.
+    pub counters: HookCounters,
+    /// Counts by site and errno, zero counts left out.
+    pub faults: Vec<(FaultSite, usize, u64)>,
+}
+
+impl LoadedHook {
+    /// Reads the hook's counters and fault table.
+    ///
+    /// # Errors
+    /// When the kernel does not give them.
+    pub fn statistics(&self) -> libbpf_rs::Result<HookStatistics> {
+        let missing = || libbpf_rs::Error::from(std::io::Error::other("the object has no counters"));
+        let bss = self
+            .object
+            .maps()
+            .find(|map| map.name().to_string_lossy().ends_with(".bss"))
+            .ok_or_else(missing)?;
+        let bytes = bss.lookup(&0_u32.to_le_bytes(), MapFlags::ANY)?.ok_or_else(missing)?;
+        let btf = self.object.btf()?.ok_or_else(missing)?;
+        let at = |name: &str| section_offset(&btf, ".bss", name).ok_or_else(missing);
+        let counters =
+            HookCounters::read(bytes.get(at("counters")?..).unwrap_or_default()).ok_or_else(missing)?;
+        let rows = at("faults")?;
+        let mut faults = Vec::new();
+        for site in FaultSite::ALL.iter().take(FAULT_SITES as usize) {
+            let start = rows + site.number() as usize * FaultRow::SIZE;
+            let row = FaultRow::read(bytes.get(start..).unwrap_or_default()).ok_or_else(missing)?;
+            let counted = row.errno.iter().enumerate().filter(|(_, count)| **count > 0);
+            faults.extend(counted.map(|(errno, count)| (*site, errno, *count)));
+        }
+        Ok(HookStatistics { counters, faults })
+    }
+}
+
+/// Where a global lies in its section, from the object's type information.
+fn section_offset(btf: &libbpf_rs::btf::Btf<'_>, section: &str, name: &str) -> Option<usize> {
+    let data: libbpf_rs::btf::types::DataSec<'_> = btf.type_by_name(section)?;
+    data.iter().find_map(|entry| {
+        let variable: libbpf_rs::btf::types::Var<'_> = btf.type_by_id(entry.ty)?;
+        (variable.name()? == name).then_some(entry.offset as usize)
+    })
+}

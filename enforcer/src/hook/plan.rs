@@ -1,0 +1,251 @@
+//! Policy and facts to a plan: per hook the mechanism and what remains open, or a refusal. Pure, so that the answer for a
+//! kernel can be had without that kernel.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::effect::{self, Effect};
+use crate::kernel::facts::{Answer, Feature, KernelFacts};
+use crate::kernel::functions::FunctionAnswer;
+use crate::policy::ast::TypeClass;
+use crate::policy::{Action, ArgType, Code, Diagnostic, Diagnostics, Kprobe, Policy, Selector, Source};
+use crate::selector::compile::{self, CompiledHook};
+
+/// How a hook is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mechanism {
+    /// A kprobe program that sends a signal (Linux 5.3).
+    Kprobe,
+}
+
+/// How much of a hook is enforced as written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforcement {
+    /// All of it.
+    Full,
+    /// All but this.
+    Partial(Vec<String>),
+}
+
+/// One hook, ready to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedHook {
+    /// The kernel function.
+    pub call: String,
+    /// Text for its events.
+    pub message: Option<String>,
+    /// Labels of its arguments.
+    pub labels: Vec<Option<String>>,
+    /// How it is served.
+    pub mechanism: Mechanism,
+    /// How much of it is enforced.
+    pub enforcement: Enforcement,
+    /// Whether a selector stops processes: such hooks attach first and detach last.
+    pub enforces: bool,
+    /// Constants and selector bytes.
+    pub compiled: CompiledHook,
+}
+
+impl fmt::Display for PlannedHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mechanism::Kprobe = self.mechanism;
+        let action = if self.enforces { "kprobe, SIGKILL" } else { "kprobe, events only" };
+        match &self.enforcement {
+            Enforcement::Full => write!(f, "{}: {action}: full", self.call),
+            Enforcement::Partial(missing) => {
+                write!(f, "{}: {action}: partial ({})", self.call, missing.join("; "))
+            }
+        }
+    }
+}
+
+/// A policy, ready to load.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `metadata.name`.
+    pub policy: String,
+    /// Its hooks, in the order of the file.
+    pub hooks: Vec<PlannedHook>,
+    /// What the author should know; warnings only.
+    pub remarks: Diagnostics,
+}
+
+/// Plans a policy for a kernel. Hooks are numbered from `first_hook`.
+///
+/// # Errors
+/// Everything that keeps this kernel from enforcing the policy as written, at once.
+pub fn plan(
+    policy: &Policy,
+    source: &Source,
+    facts: &KernelFacts,
+    first_hook: u32,
+) -> Result<Plan, Diagnostics> {
+    let mut found = Vec::new();
+    features(policy, facts, &mut found);
+    for kprobe in &policy.hooks {
+        function(kprobe, facts, &mut found);
+    }
+    let hooks = hooks(policy, first_hook, &mut found);
+    let remarks = Diagnostics::new(source.clone(), found);
+    if remarks.has_errors() {
+        return Err(remarks);
+    }
+    Ok(Plan { policy: policy.name.value.clone(), hooks, remarks })
+}
+
+/// What can be said of a policy without any kernel: whether it can be encoded, and what it leaves open everywhere.
+#[must_use]
+pub fn findings_for_any_kernel(policy: &Policy) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    hooks(policy, 0, &mut found);
+    found
+}
+
+fn hooks(policy: &Policy, first_hook: u32, found: &mut Vec<Diagnostic>) -> Vec<PlannedHook> {
+    let mut hooks = Vec::new();
+    for (kprobe, number) in policy.hooks.iter().zip(first_hook..) {
+        let missing = remaining_risk(kprobe, found);
+        match compile::hook(kprobe, number) {
+            Ok(compiled) => hooks.push(PlannedHook {
+                call: kprobe.call.value.clone(),
+                message: kprobe.message.clone(),
+                labels: kprobe.args.iter().map(|arg| arg.label.clone()).collect(),
+                mechanism: Mechanism::Kprobe,
+                enforcement: if missing.is_empty() {
+                    Enforcement::Full
+                } else {
+                    Enforcement::Partial(missing)
+                },
+                enforces: kprobe.selectors.iter().any(Selector::enforces),
+                compiled,
+            }),
+            Err(error) => found.push(
+                Diagnostic::new(Code::EncodingTooLarge, kprobe.span, error.to_string())
+                    .label("selectors of this hook")
+                    .help("divide the selectors over two entries with the same `call`"),
+            ),
+        }
+    }
+    hooks
+}
+
+fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
+    let actions =
+        || policy.hooks.iter().flat_map(|hook| &hook.selectors).flat_map(|selector| &selector.actions);
+    for feature in Feature::ALL {
+        let needed = match feature {
+            Feature::SendSignal => actions().any(|action| *action == Action::Sigkill),
+            Feature::ProbeReadUser => {
+                policy.hooks.iter().flat_map(|hook| &hook.args).any(|arg| arg.ty.class() == TypeClass::Text)
+            }
+            Feature::Btf | Feature::KprobePrograms | Feature::RingBuffer => true,
+        };
+        let at = policy.name.span;
+        match facts.feature(*feature) {
+            Answer::Absent if needed => found.push(
+                Diagnostic::new(
+                    Code::MissingFeature,
+                    at,
+                    format!("{} has no {}", facts.release, feature.label()),
+                )
+                .label("this policy needs it")
+                .help(format!("needs {}", feature.origin())),
+            ),
+            Answer::Unknown(reason) if needed => found.push(
+                Diagnostic::new(
+                    Code::UnknownFeature,
+                    at,
+                    format!("whether {} has {} is unknown: {reason}", facts.release, feature.label()),
+                )
+                .label("this policy needs it")
+                .help("probe as root on that kernel: `quell probe`"),
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn function(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
+    let (name, release) = (kprobe.call.value.as_str(), &facts.release);
+    let at = kprobe.call.span;
+    match facts.functions.answer(name) {
+        FunctionAnswer::Present => {}
+        FunctionAnswer::Absent => {
+            let similar = facts.functions.similar(name);
+            let help = if similar.is_empty() {
+                "look for it in /proc/kallsyms; it may be inlined, renamed or not built".to_owned()
+            } else {
+                format!("did you mean {}?", similar.join(", "))
+            };
+            found.push(
+                Diagnostic::new(Code::UnknownFunction, at, format!("{release} has no function `{name}`"))
+                    .label("not in this kernel")
+                    .help(help),
+            );
+        }
+        FunctionAnswer::Ambiguous(count) => found.push(
+            Diagnostic::new(Code::AmbiguousFunction, at, format!("{release} has {count} functions `{name}`"))
+                .label("which one?")
+                .help("hook a caller or callee that exists once"),
+        ),
+        FunctionAnswer::Blacklisted => found.push(
+            Diagnostic::new(Code::NotTraceable, at, format!("{release} forbids probes on `{name}`"))
+                .label("on the kernel's kprobe blacklist")
+                .help("hook a caller or callee"),
+        ),
+        FunctionAnswer::Unknown => found.push(
+            Diagnostic::warning(
+                Code::UnknownFeature,
+                at,
+                format!("whether {release} has `{name}` was not recorded; attaching will tell"),
+            )
+            .help("check on that kernel with --this-kernel"),
+        ),
+    }
+}
+
+/// What a kill at this hook leaves open; each item is a remark as well.
+fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for selector in kprobe.selectors.iter().filter(|selector| selector.enforces()) {
+        let user_memory = selector.args.iter().find(|filter| {
+            let arg = kprobe.args.get(filter.arg).map(|arg| arg.ty);
+            matches!(arg, Some(ArgType::String | ArgType::CharBuf)) && kprobe.syscall
+        });
+        if let Some(filter) = user_memory {
+            let message = "user memory that is not resident cannot be read at this hook: such a call is posted and not killed";
+            missing.push(message.to_owned());
+            found.push(
+                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
+                    .label("read from user memory before the kernel copies it")
+                    .help("hook a function behind the copy, such as security_file_open with type file"),
+            );
+        }
+    }
+    let kills = kprobe.selectors.iter().find(|selector| selector.enforces());
+    if let Some(selector) = kills {
+        let text = match effect::of_sigkill(&kprobe.call.value) {
+            Some(Effect::Prevented) => None,
+            Some(Effect::Happens) => Some("the process dies, and the effect of the call happens".to_owned()),
+            Some(Effect::Depends(on)) => Some(format!("the process dies; the effect of the call: {on}")),
+            None => {
+                Some("the process dies; whether the effect of the call happens was never measured".to_owned())
+            }
+        };
+        if let Some(message) = text {
+            found.push(
+                Diagnostic::warning(
+                    Code::EffectHappens,
+                    selector.span,
+                    format!("at {}: {message}", kprobe.call.value),
+                )
+                .label("Sigkill does not refuse the call")
+                .help("refusing calls (Override) is not supported yet: see SPEC.md"),
+            );
+        }
+    }
+    missing
+}

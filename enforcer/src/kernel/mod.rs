@@ -1,0 +1,8 @@
+//! What the kernel offers: asked of the running one, or read from what was recorded about another.
+//!
+//! The only module that asks the running kernel.
+
+pub mod facts;
+pub mod functions;
+pub mod probe;
+pub mod recorded;

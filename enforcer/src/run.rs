@@ -1,0 +1,247 @@
+//! Joins the stages: policies to attached programs to events to a report. The only file that does.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use libbpf_rs::{ErrorKind, RingBufferBuilder};
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::event::clock::WallClock;
+use crate::event::json::Origin;
+use crate::event::record::Event;
+use crate::event::{compact, json};
+use crate::hook::attach::{self, AttachError};
+use crate::hook::plan::{self, Plan, PlannedHook};
+use crate::kernel::facts::KernelFacts;
+use crate::kernel::probe::{self, ProbeError};
+use crate::policy::{self, Diagnostics, Source};
+use crate::report::{self, Report};
+
+/// How long one wait for events lasts at most; a signal ends it at once.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One JSON object per line.
+    Json,
+    /// One line for people.
+    Compact,
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Policy files.
+    pub policies: Vec<PathBuf>,
+    /// Form of the events.
+    pub output: Output,
+    /// Where the report goes at the end.
+    pub report: Option<PathBuf>,
+    /// Post matches and send no signal.
+    pub monitor: bool,
+}
+
+/// Why a run did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file cannot be read or written.
+    #[error("failed to {what} {path}: {source}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Policies with errors; nothing was attached. One entry per file.
+    #[error("{} policy files have errors", .0.len())]
+    Policies(Vec<Diagnostics>),
+    /// The kernel's facts cannot be read.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The kernel refused; nothing stays attached.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// Signals, clocks, ring buffer.
+    #[error("failed to {what}: {reason}")]
+    Environment {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Runs until SIGTERM or SIGINT. `remark` gets what authors should know, once per policy, before anything is attached.
+///
+/// # Errors
+/// Whatever kept it from enforcing every policy as written, or from reporting at the end.
+pub fn run(options: &Options, remark: &mut dyn FnMut(&Diagnostics)) -> Result<Report, RunError> {
+    let stop = stop_flag()?;
+    let facts = probe::running_kernel()?;
+    let plans = plan_all(&options.policies, &facts)?;
+    for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
+        remark(&plan.remarks);
+    }
+    let hooks: Vec<PlannedHook> = plans.iter().flat_map(|plan| plan.hooks.clone()).collect();
+    let mut attached = attach::attach(&hooks, options.monitor)?;
+
+    let environment = |what, reason: String| RunError::Environment { what, reason };
+    let printer = Printer::new(&plans, options.output)?;
+    let events = attached
+        .shared()
+        .events()
+        .ok_or_else(|| environment("find the ring buffer", "no hook is loaded".into()))?;
+    let mut builder = RingBufferBuilder::new();
+    builder
+        .add(events, |bytes| {
+            printer.print(bytes);
+            0
+        })
+        .map_err(|error| environment("open the ring buffer", error.to_string()))?;
+    let ring = builder.build().map_err(|error| environment("open the ring buffer", error.to_string()))?;
+
+    sd_notify::notify(&[NotifyState::Ready])
+        .map_err(|error| environment("say that enforcement began", error.to_string()))?;
+    while !stop.load(Ordering::Relaxed) {
+        match ring.poll(POLL) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(environment("wait for events", error.to_string())),
+        }
+    }
+    attached.detach();
+    ring.consume().map_err(|error| environment("read the last events", error.to_string()))?;
+    let results = attached.results().map_err(|error| environment("read the counters", error.to_string()))?;
+    let report = report::report(&plans, &results, printer.undecodable.get(), printer.unwritten.get());
+    if let Some(path) = &options.report {
+        write_report(path, &report)?;
+    }
+    Ok(report)
+}
+
+fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| RunError::Environment { what: "handle signals", reason: error.to_string() })?;
+    }
+    Ok(stop)
+}
+
+/// Parses and plans every file; all errors of all files at once.
+///
+/// # Errors
+/// When a file cannot be read, or any policy has errors.
+pub fn plan_all(paths: &[PathBuf], facts: &KernelFacts) -> Result<Vec<Plan>, RunError> {
+    let mut plans: Vec<Plan> = Vec::new();
+    let mut wrong = Vec::new();
+    for path in paths {
+        let first_hook = plans.iter().map(|plan| plan.hooks.len()).sum::<usize>();
+        let source = source(path)?;
+        let planned = source.and_then(|source| {
+            let policy = policy::parse(&source)?;
+            plan::plan(&policy, &source, facts, u32::try_from(first_hook).unwrap_or(u32::MAX))
+        });
+        match planned {
+            Ok(plan) => plans.push(plan),
+            Err(diagnostics) => wrong.push(diagnostics),
+        }
+    }
+    if wrong.is_empty() { Ok(plans) } else { Err(RunError::Policies(wrong)) }
+}
+
+/// Reads a policy file.
+///
+/// # Errors
+/// When the file cannot be read; the inner error is a file that is not text.
+pub fn source(path: &Path) -> Result<Result<Source, Diagnostics>, RunError> {
+    let bytes = std::fs::read(path).map_err(|source| RunError::File {
+        what: "read policy",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Source::from_bytes(path.display().to_string(), &bytes))
+}
+
+fn write_report(path: &Path, report: &Report) -> Result<(), RunError> {
+    let file = |source| RunError::File { what: "write report", path: path.to_owned(), source };
+    let text = serde_json::to_string(report).map_err(|error| file(error.into()))?;
+    std::fs::write(path, text + "\n").map_err(file)
+}
+
+/// Prints events, and counts what it could not print: enforcement goes on without a reader.
+struct Printer<'a> {
+    hooks: Vec<(&'a Plan, &'a PlannedHook)>,
+    output: Output,
+    node: String,
+    clock: WallClock,
+    out: RefCell<std::io::StdoutLock<'static>>,
+    undecodable: Cell<u64>,
+    unwritten: Cell<u64>,
+}
+
+impl<'a> Printer<'a> {
+    fn new(plans: &'a [Plan], output: Output) -> Result<Self, RunError> {
+        let clock = WallClock::now()
+            .map_err(|error| RunError::Environment { what: "read the clocks", reason: error.to_string() })?;
+        let node = nix::unistd::gethostname()
+            .map_err(|error| RunError::Environment { what: "read the host name", reason: error.to_string() })?
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            hooks: plans.iter().flat_map(|plan| plan.hooks.iter().map(move |hook| (plan, hook))).collect(),
+            output,
+            node,
+            clock,
+            out: RefCell::new(std::io::stdout().lock()),
+            undecodable: Cell::new(0),
+            unwritten: Cell::new(0),
+        })
+    }
+
+    fn print(&self, bytes: &[u8]) {
+        let event = match Event::read(bytes) {
+            Ok(event) => event,
+            Err(error) => return self.complain(&error.to_string()),
+        };
+        let Some((plan, hook)) = self.hooks.get(event.head.hook as usize) else {
+            return self.complain(&format!("event names hook {}, which is not ours", event.head.hook));
+        };
+        let origin = Origin {
+            node: &self.node,
+            policy: &plan.policy,
+            call: &hook.call,
+            message: hook.message.as_deref(),
+            labels: &hook.labels,
+            mechanism: "kprobe",
+        };
+        let line = match self.output {
+            Output::Json => json::value(&event, origin, &self.clock).to_string(),
+            Output::Compact => compact::line(&event, origin),
+        };
+        let mut out = self.out.borrow_mut();
+        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+            if self.unwritten.get() == 0 {
+                eprintln!(
+                    "quell: events can no longer be written ({error}); enforcement goes on, the report counts them"
+                );
+            }
+            self.unwritten.set(self.unwritten.get() + 1);
+        }
+    }
+
+    fn complain(&self, error: &str) {
+        if self.undecodable.get() == 0 {
+            eprintln!("quell: {error}; the report counts such records");
+        }
+        self.undecodable.set(self.undecodable.get() + 1);
+    }
+}
