@@ -26,6 +26,7 @@ struct quell_call {
 	/* Bit N: action N was performed. */
 	__u32 actions;
 	__s32 signal_result;
+	struct quell_scratch scratch;
 	struct quell_arg arg[QUELL_SLOTS];
 	__u8 slot[QUELL_SLOTS * QUELL_SLOT_BYTES];
 };

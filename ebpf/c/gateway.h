@@ -67,7 +67,7 @@ static __always_inline __u32 quell_filter_process(struct quell_call *call, const
 		if (s >= config.selectors)
 			break;
 		call->selector_at[s] = at;
-		__u32 result = quell_match_pids(filter, at, &call->process, &config);
+		__u32 result = quell_match_pids(filter, at, &call->process, &call->scratch, &config);
 
 		if (result == QUELL_MATCH_MALFORMED)
 			quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
@@ -155,7 +155,7 @@ static __always_inline int quell_stage_filter(struct pt_regs *context, __u32 sel
 		return 0;
 	if (selector < config.selectors && (call->candidates & (1U << selector))) {
 		__u32 at = call->selector_at[selector];
-		__u32 result = quell_match_args(filter, at, call->arg, call->slot, &config);
+		__u32 result = quell_match_args(filter, at, call->arg, call->slot, &call->scratch, &config);
 		__u32 enforces = quell_filter_u32(filter, at + 4) & QUELL_SELECTOR_ENFORCES;
 
 		if (result == QUELL_MATCH_MALFORMED)

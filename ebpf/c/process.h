@@ -49,7 +49,7 @@ static __always_inline void quell_read_ancestors(struct task_struct *leader, str
 {
 	bool inside = true;
 
-	for (__u32 i = 0; i < QUELL_MAX_ANCESTORS; i++) {
+	for (__u32 i = 1; i < QUELL_IDS; i++) {
 		struct task_struct *parent = 0;
 		int tgid = 0;
 
@@ -58,37 +58,39 @@ static __always_inline void quell_read_ancestors(struct task_struct *leader, str
 		/* The idle task is everybody's last ancestor and its own parent. */
 		if (tgid == 0 || parent == leader)
 			return;
-		process->ancestor[i] = tgid;
-		process->ancestors = i + 1;
+		process->id[QUELL_GLOBAL_IDS][i] = tgid;
 		if (inside && (config.flags & QUELL_HOOK_NAMESPACE_PIDS)) {
 			struct pid_namespace *ns = 0;
 			__u32 id = 0;
 
-			if (!quell_namespace_id(parent, &id, &ns) || ns != own) {
+			if (!quell_namespace_id(parent, &id, &ns) || ns != own)
 				inside = false;
-			} else {
-				process->ns_ancestor[i] = id;
-				process->ns_ancestors = i + 1;
-			}
+			else
+				process->id[QUELL_NAMESPACE_IDS][i] = id;
 		}
 		leader = parent;
 	}
 }
 
-/* Fills what the hook's matchPIDs need; a failed read leaves ids at 0 and is counted. */
+/* Fills what the hook's matchPIDs need; a failed read leaves the process's own id, or 0 for that, and is counted. */
 static __always_inline void quell_read_process(struct quell_process *process)
 {
 	struct task_struct *leader = 0;
 	struct pid_namespace *own = 0;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 ns_tgid = 0;
 
-	process->tgid = bpf_get_current_pid_tgid() >> 32;
-	process->ns_tgid = 0;
-	process->ancestors = 0;
-	process->ns_ancestors = 0;
+	process->id[QUELL_GLOBAL_IDS][0] = tgid;
+	process->id[QUELL_NAMESPACE_IDS][0] = 0;
 	if (!(config.flags & (QUELL_HOOK_NAMESPACE_PIDS | QUELL_HOOK_FOLLOW_FORKS)) || !quell_leader(&leader))
 		return;
 	if (config.flags & QUELL_HOOK_NAMESPACE_PIDS)
-		quell_namespace_id(leader, &process->ns_tgid, &own);
+		quell_namespace_id(leader, &ns_tgid, &own);
+#pragma unroll
+	for (__u32 i = 0; i < QUELL_IDS; i++) {
+		process->id[QUELL_GLOBAL_IDS][i] = tgid;
+		process->id[QUELL_NAMESPACE_IDS][i] = ns_tgid;
+	}
 	if (config.flags & QUELL_HOOK_FOLLOW_FORKS)
 		quell_read_ancestors(leader, process, own);
 }

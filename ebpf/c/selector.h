@@ -4,6 +4,9 @@
  * that tests drive. Loops have a fixed bound for the verifier and leave at the hook's own bound, which is a load-time
  * constant: the verifier walks only what this hook's policy uses.
  *
+ * What one iteration hands to the next lives in memory (struct quell_scratch) and is read anew: a verifier that knew
+ * where each iteration came from would take no two of them for the same state, and walk every combination.
+ *
  * Every load from the 4096 filter bytes is masked to an aligned word inside them, so that no bytes, however wrong, can
  * make the program read elsewhere.
  */
@@ -16,17 +19,17 @@
 
 #define QUELL_SLOT_BYTES (QUELL_MAX_STRING_BYTES + QUELL_STRING_SLACK_BYTES)
 
-/* The calling process, as matchPIDs sees it. */
+/* The two views of process ids. */
+#define QUELL_GLOBAL_IDS 0
+#define QUELL_NAMESPACE_IDS 1
+/* The process itself, then its ancestors, nearest first. */
+#define QUELL_IDS (1 + QUELL_MAX_ANCESTORS)
+
+/* The calling process, as matchPIDs sees it: ids in the initial PID namespace, and in the process's own one (0 when that
+ * is the initial one). Where an ancestor is missing, or outside of the process's own namespace, the process's own id is
+ * repeated, so that every list is whole and is compared without a branch. */
 struct quell_process {
-	__u32 tgid;
-	/* In the process's own PID namespace; 0 when that is the initial one. */
-	__u32 ns_tgid;
-	/* How many of the following are filled, nearest ancestor first. */
-	__u32 ancestors;
-	/* The same, up to the first ancestor that is not in the process's own PID namespace. */
-	__u32 ns_ancestors;
-	__u32 ancestor[QUELL_MAX_ANCESTORS];
-	__u32 ns_ancestor[QUELL_MAX_ANCESTORS];
+	__u32 id[2][QUELL_IDS];
 };
 
 /* One argument, as matchArgs sees it. Its bytes are in a slot of QUELL_SLOT_BYTES. */
@@ -38,6 +41,29 @@ struct quell_arg {
 	__u32 reserved;
 	__u64 number;
 };
+
+/* Working memory of the evaluator. Volatile, so that the compiler keeps nothing of it in a register. */
+struct quell_scratch {
+	/* The entry being read, and the value in it. */
+	volatile __u32 entry_at;
+	volatile __u32 value_at;
+	/* matchPIDs: whether an id of the entry was found. */
+	volatile __u32 listed;
+	/* matchArgs: how the entry compares (its operator, whether bytes, whether a path). */
+	volatile __u32 op;
+	volatile __u32 is_bytes;
+	volatile __u32 is_path;
+	/* matchArgs: where in the slot a value is compared, and how many of its bytes are. */
+	volatile __u32 from;
+	volatile __u32 done;
+	/* matchArgs: the answer of the words of a value, of the values of an entry, of the entries. */
+	volatile __u32 same;
+	volatile __u32 any;
+	volatile __u32 all;
+};
+
+/* Reads memory anew, so that the verifier forgets what an earlier test of the same value told it. */
+#define quell_fresh(x) (*(const volatile __typeof__(x) *)&(x))
 
 static __always_inline __u32 quell_filter_u32(const __u8 *filter, __u32 at)
 {
@@ -73,24 +99,33 @@ static __always_inline __u32 quell_section(const __u8 *filter, __u32 at, __u32 s
 	return at;
 }
 
-static __always_inline bool quell_has_id(const struct quell_process *process, __u32 flags, __u32 id)
+/* 1 when both are equal, else 0, without a branch. */
+static __always_inline __u32 quell_equal(__u32 left, __u32 right)
 {
-	bool ns = flags & QUELL_PID_NAMESPACE;
-	bool found = (ns ? process->ns_tgid : process->tgid) == id;
-	__u32 known = ns ? process->ns_ancestors : process->ancestors;
+	return ((__u64)(left ^ right) - 1) >> 63;
+}
 
-	if (!(flags & QUELL_PID_FOLLOW_FORKS))
-		return found;
-	for (__u32 i = 0; i < QUELL_MAX_ANCESTORS; i++) {
-		if (i >= known)
-			break;
-		found |= (ns ? process->ns_ancestor[i] : process->ancestor[i]) == id;
-	}
-	return found;
+/* Notes in the scratch whether `id` is that of the process or, when the entry says so, of an ancestor. */
+static __always_inline void quell_look_for_id(const struct quell_process *process, __u32 flags, __u32 id,
+					      struct quell_scratch *scratch,
+					      const volatile struct quell_hook_config *config)
+{
+	const __u32 *ids = process->id[flags & QUELL_PID_NAMESPACE];
+
+	scratch->listed |= quell_equal(ids[0], id);
+	if (!(config->flags & QUELL_HOOK_FOLLOW_FORKS) || !(flags & QUELL_PID_FOLLOW_FORKS))
+		return;
+	__u32 found = 0;
+
+#pragma unroll
+	for (__u32 i = 1; i < QUELL_IDS; i++)
+		found |= quell_equal(ids[i], id);
+	scratch->listed |= found;
 }
 
 /* matchPIDs of the selector at `at`: all entries must hold. */
 static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, const struct quell_process *process,
+					      struct quell_scratch *scratch,
 					      const volatile struct quell_hook_config *config)
 {
 	at = quell_section(filter, at, QUELL_SECTION_PIDS);
@@ -98,71 +133,79 @@ static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, cons
 
 	if (entries > config->pid_entries)
 		return QUELL_MATCH_MALFORMED;
-	at += sizeof(struct quell_section_head);
+	scratch->entry_at = at + sizeof(struct quell_section_head);
 	for (__u32 e = 0; e < QUELL_MAX_PID_ENTRIES; e++) {
 		if (e >= config->pid_entries || e >= entries)
 			break;
-		__u32 op = quell_filter_u32(filter, at + 4);
-		__u32 flags = quell_filter_u32(filter, at + 8);
-		__u32 values = quell_filter_u32(filter, at + 12);
-		bool listed = false;
+		__u32 entry = scratch->entry_at;
+		__u32 op = quell_filter_u32(filter, entry + 4);
+		__u32 flags = quell_filter_u32(filter, entry + 8);
+		__u32 values = quell_filter_u32(filter, entry + 12);
 
 		if (values > config->pids)
 			return QUELL_MATCH_MALFORMED;
+		scratch->listed = 0;
 		for (__u32 v = 0; v < QUELL_MAX_PIDS; v++) {
 			if (v >= config->pids || v >= values)
 				break;
-			__u32 id = quell_filter_u32(filter, at + sizeof(struct quell_pid_entry) + v * 4);
+			__u32 id = quell_filter_u32(filter, entry + sizeof(struct quell_pid_entry) + v * 4);
 
-			listed |= quell_has_id(process, flags, id);
+			quell_look_for_id(process, flags, id, scratch, config);
 		}
-		if (listed == (op == QUELL_OP_NOT_IN))
+		if ((scratch->listed != 0) == (op == QUELL_OP_NOT_IN))
 			return QUELL_MATCH_NO;
-		at = quell_skip(filter, at);
+		scratch->entry_at = quell_skip(filter, entry);
 	}
 	return QUELL_MATCH_YES;
 }
 
-/* Whether `length` bytes of the filter at `at` (8-aligned) equal those of the slot from `from`. */
-static __always_inline bool quell_same_bytes(const __u8 *filter, __u32 at, const __u8 *slot, __u32 from, __u32 length,
-					     const volatile struct quell_hook_config *config)
+/* Notes in the scratch whether `length` bytes of the filter at `at` (8-aligned) equal those of the slot from
+ * `scratch->from`. */
+static __always_inline void quell_compare_bytes(const __u8 *filter, __u32 at, const __u8 *slot, __u32 length,
+						struct quell_scratch *scratch,
+						const volatile struct quell_hook_config *config)
 {
+	__u32 from = scratch->from;
+
+	scratch->same = 0;
+	scratch->done = 0;
 	for (__u32 i = 0; i < QUELL_MAX_STRING_VALUE_BYTES / 8; i++) {
-		if (i >= config->string_words || i * 8 >= length)
+		if (i >= config->string_words || i * 8 + 8 > length)
 			break;
-		__u64 want = quell_filter_u64(filter, at + i * 8);
-		/* from + i * 8 < QUELL_MAX_STRING_BYTES by the caller's length check: the mask is for the verifier. */
-		__u64 have = *(const __u64 *)(slot + ((from + i * 8) & (QUELL_MAX_STRING_BYTES - 1)));
-		__u32 left = length - i * 8;
-
-		/* The last word: bytes behind the string are somebody else's. */
-		if (left < 8) {
-			__u64 mask = (1ULL << (left * 8)) - 1;
-
-			return (want & mask) == (have & mask);
-		}
-		if (want != have)
-			return false;
+		/* from + length <= QUELL_MAX_STRING_BYTES by the caller's check: the mask is for the verifier. */
+		if (quell_filter_u64(filter, at + i * 8) !=
+		    *(const __u64 *)(slot + ((from + i * 8) & (QUELL_MAX_STRING_BYTES - 1))))
+			return;
+		scratch->done = i * 8 + 8;
 	}
-	return true;
+	/* The last bytes as a word, without those behind the string, which are somebody else's. */
+	__u32 done = scratch->done;
+	__u64 difference = quell_filter_u64(filter, at + done) ^
+			   *(const __u64 *)(slot + ((from + done) & (QUELL_MAX_STRING_BYTES - 1)));
+	__u64 mask = (1ULL << (((length - done) & 7) * 8)) - 1;
+
+	if (!(difference & mask))
+		scratch->same = 1;
 }
 
 /* One string value, whose head is at `at`, against one argument. */
-static __always_inline __u32 quell_match_string(const __u8 *filter, __u32 at, __u32 op, bool is_path,
-						const struct quell_arg *arg, const __u8 *slot,
+static __always_inline __u32 quell_match_string(const __u8 *filter, __u32 at, const struct quell_arg *arg,
+						const __u8 *slot,
+						struct quell_scratch *scratch,
 						const volatile struct quell_hook_config *config)
 {
 	__u32 length = quell_filter_u32(filter, at);
-	__u32 seen = arg->length;
-	__u32 from = arg->start;
-	bool cut = arg->status == QUELL_ARG_TRUNCATED;
+	__u32 seen = quell_fresh(arg->length);
+	bool cut = quell_fresh(arg->status) == QUELL_ARG_TRUNCATED;
+	bool is_path = scratch->is_path;
 
 	if (length > config->string_words * 8)
 		return QUELL_MATCH_MALFORMED;
 	if (length > seen)
 		/* A cut path may have the rest in the part that was not seen. Other strings are cut beyond every value. */
 		return cut && is_path ? QUELL_MATCH_UNDECIDED : QUELL_MATCH_NO;
-	switch (op) {
+	scratch->from = quell_fresh(arg->start);
+	switch (scratch->op) {
 	case QUELL_OP_PREFIX:
 		if (cut && is_path)
 			return QUELL_MATCH_UNDECIDED;
@@ -170,16 +213,15 @@ static __always_inline __u32 quell_match_string(const __u8 *filter, __u32 at, __
 	case QUELL_OP_POSTFIX:
 		if (cut && !is_path)
 			return QUELL_MATCH_UNDECIDED;
-		from += seen - length;
+		scratch->from += seen - length;
 		break;
 	default:
 		/* A cut string is longer than what was seen of it, hence longer than the value. */
 		if (cut || length != seen)
 			return QUELL_MATCH_NO;
 	}
-	if (quell_same_bytes(filter, at + sizeof(struct quell_string_head), slot, from, length, config))
-		return QUELL_MATCH_YES;
-	return QUELL_MATCH_NO;
+	quell_compare_bytes(filter, at + sizeof(struct quell_string_head), slot, length, scratch, config);
+	return scratch->same ? QUELL_MATCH_YES : QUELL_MATCH_NO;
 }
 
 static __always_inline bool quell_is_path(__u32 type)
@@ -193,85 +235,100 @@ static __always_inline bool quell_is_bytes(__u32 type)
 	       type == QUELL_TYPE_CHAR_BUF;
 }
 
-/* The matchArgs entry at `at`. `slots` holds QUELL_MAX_ARGS slots. */
-static __always_inline __u32 quell_match_arg(const __u8 *filter, __u32 at, const struct quell_arg *args,
-					     const __u8 *slots, const volatile struct quell_hook_config *config)
+/* The matchArgs entry at `at`; the answer goes into `scratch->any`. `slots` holds QUELL_MAX_ARGS slots. */
+static __always_inline void quell_match_arg(const __u8 *filter, __u32 at, const struct quell_arg *args,
+					    const __u8 *slots, struct quell_scratch *scratch,
+					    const volatile struct quell_hook_config *config)
 {
 	__u32 op = quell_filter_u32(filter, at + 4);
 	__u32 index = quell_filter_u32(filter, at + 8);
 	__u32 type = quell_filter_u32(filter, at + 12);
 	__u32 values = quell_filter_u32(filter, at + 16);
-	bool negative = op == QUELL_OP_NOT_EQUAL || op == QUELL_OP_NOT_IN;
-	__u32 result = QUELL_MATCH_NO;
 
+	scratch->op = op;
+	scratch->is_path = quell_is_path(type);
+	scratch->is_bytes = quell_is_bytes(type);
+	scratch->any = QUELL_MATCH_MALFORMED;
 	if (index >= QUELL_MAX_ARGS || values > config->values)
-		return QUELL_MATCH_MALFORMED;
+		return;
 	const struct quell_arg *arg = &args[index];
 
 	switch (arg->status) {
 	case QUELL_ARG_OK:
 	case QUELL_ARG_TRUNCATED:
+		scratch->any = QUELL_MATCH_NO;
 		break;
 	case QUELL_ARG_USER_FAULT:
-		return QUELL_MATCH_UNREADABLE;
+		scratch->any = QUELL_MATCH_UNREADABLE;
+		return;
 	case QUELL_ARG_KERNEL_FAULT:
 	case QUELL_ARG_DISCONNECTED:
-		return QUELL_MATCH_UNDECIDED;
+		scratch->any = QUELL_MATCH_UNDECIDED;
+		return;
 	default:
-		return QUELL_MATCH_NO;
+		scratch->any = QUELL_MATCH_NO;
+		return;
 	}
-	at += sizeof(struct quell_arg_entry);
+	scratch->value_at = at + sizeof(struct quell_arg_entry);
 	for (__u32 v = 0; v < QUELL_MAX_VALUES; v++) {
+		__u32 value_at = scratch->value_at;
 		__u32 one;
 
 		if (v >= config->values || v >= values)
 			break;
-		if (quell_is_bytes(type)) {
-			one = quell_match_string(filter, at, op, quell_is_path(type), arg,
-						 slots + index * QUELL_SLOT_BYTES, config);
-			at += sizeof(struct quell_string_head) + quell_round_up_8(quell_filter_u32(filter, at));
+		if (scratch->is_bytes) {
+			one = quell_match_string(filter, value_at, arg, slots + index * QUELL_SLOT_BYTES, scratch,
+						 config);
+			scratch->value_at = value_at + sizeof(struct quell_string_head) +
+					    quell_round_up_8(quell_filter_u32(filter, value_at));
 		} else {
-			one = arg->number == quell_filter_u64(filter, at) ? QUELL_MATCH_YES : QUELL_MATCH_NO;
-			at += 8;
+			one = arg->number == quell_filter_u64(filter, value_at) ? QUELL_MATCH_YES : QUELL_MATCH_NO;
+			scratch->value_at = value_at + 8;
 		}
-		if (one == QUELL_MATCH_MALFORMED)
-			return one;
-		if (one == QUELL_MATCH_YES) {
-			result = one;
+		if (one != QUELL_MATCH_NO)
+			scratch->any = one;
+		if (one == QUELL_MATCH_YES || one == QUELL_MATCH_MALFORMED)
 			break;
-		}
-		if (one == QUELL_MATCH_UNDECIDED)
-			result = one;
 	}
-	if (negative && result != QUELL_MATCH_UNDECIDED)
-		result = result == QUELL_MATCH_YES ? QUELL_MATCH_NO : QUELL_MATCH_YES;
-	return result;
+	op = scratch->op;
+	if (op == QUELL_OP_NOT_EQUAL || op == QUELL_OP_NOT_IN) {
+		__u32 any = scratch->any;
+
+		if (any == QUELL_MATCH_YES)
+			scratch->any = QUELL_MATCH_NO;
+		else if (any == QUELL_MATCH_NO)
+			scratch->any = QUELL_MATCH_YES;
+	}
 }
 
 /* matchArgs of the selector at `at`: all entries must hold. One that does not settles it; otherwise an unreadable
  * argument outweighs an undecided one. */
 static __always_inline __u32 quell_match_args(const __u8 *filter, __u32 at, const struct quell_arg *args,
-					      const __u8 *slots, const volatile struct quell_hook_config *config)
+					      const __u8 *slots, struct quell_scratch *scratch,
+					      const volatile struct quell_hook_config *config)
 {
 	at = quell_section(filter, at, QUELL_SECTION_ARGS);
 	__u32 entries = quell_filter_u32(filter, at + 4);
-	__u32 result = QUELL_MATCH_YES;
 
 	if (entries > config->arg_filters)
 		return QUELL_MATCH_MALFORMED;
-	at += sizeof(struct quell_section_head);
+	scratch->all = QUELL_MATCH_YES;
+	scratch->entry_at = at + sizeof(struct quell_section_head);
 	for (__u32 e = 0; e < QUELL_MAX_ARG_FILTERS; e++) {
 		if (e >= config->arg_filters || e >= entries)
 			break;
-		__u32 one = quell_match_arg(filter, at, args, slots, config);
+		__u32 entry = scratch->entry_at;
+
+		quell_match_arg(filter, entry, args, slots, scratch, config);
+		__u32 one = scratch->any;
 
 		if (one == QUELL_MATCH_NO || one == QUELL_MATCH_MALFORMED)
 			return one;
-		if (one == QUELL_MATCH_UNREADABLE || (one == QUELL_MATCH_UNDECIDED && result == QUELL_MATCH_YES))
-			result = one;
-		at = quell_skip(filter, at);
+		if (one == QUELL_MATCH_UNREADABLE || (one == QUELL_MATCH_UNDECIDED && scratch->all == QUELL_MATCH_YES))
+			scratch->all = one;
+		scratch->entry_at = quell_skip(filter, entry);
 	}
-	return result;
+	return scratch->all;
 }
 
 #endif
