@@ -22,6 +22,7 @@ use nix::unistd::{execve, unlink, write};
 use crate::exit;
 use crate::order::Order;
 use crate::step::{OpenFlag, Step};
+use crate::untouched;
 
 /// Why an order ended early.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +188,10 @@ fn perform_steps(steps: &[Step]) -> Result<(), PerformError> {
             }
         };
         match step {
-            Step::Open { path, flags } => file = Some(do_open(path, flags).map_err(failed)?),
+            Step::Open { path, flags, untouched_name } => {
+                let name = if *untouched_name { Name::Untouched } else { Name::Resident };
+                file = Some(do_open(path, flags, name).map_err(failed)?);
+            }
             Step::Write { data } => whole(write(opened()?, data.as_bytes()).map_err(failed)?, data)?,
             Step::WriteAt { data, offset } => {
                 let written =
@@ -210,7 +214,13 @@ fn perform_steps(steps: &[Step]) -> Result<(), PerformError> {
     Ok(())
 }
 
-fn do_open(path: &str, flags: &[OpenFlag]) -> nix::Result<OwnedFd> {
+/// In what memory a path is passed.
+enum Name {
+    Resident,
+    Untouched,
+}
+
+fn do_open(path: &str, flags: &[OpenFlag], name: Name) -> nix::Result<OwnedFd> {
     let flags = flags.iter().fold(OFlag::empty(), |all, flag| {
         all | match flag {
             OpenFlag::Rdonly => OFlag::O_RDONLY,
@@ -222,7 +232,11 @@ fn do_open(path: &str, flags: &[OpenFlag]) -> nix::Result<OwnedFd> {
             OpenFlag::Trunc => OFlag::O_TRUNC,
         }
     });
-    open(path, flags, Mode::S_IRUSR | Mode::S_IWUSR)
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    match name {
+        Name::Resident => open(path, flags, mode),
+        Name::Untouched => untouched::open(path, flags, mode),
+    }
 }
 
 /// `std::fs::rename` is the plain `rename` system call, which nix does not offer.

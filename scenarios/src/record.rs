@@ -54,6 +54,9 @@ pub struct Record {
     pub lost_events: u64,
     /// Events that the agent printed about the acting process.
     pub events: u64,
+    /// The first of them, as the agent printed them: for the reader of a report, never judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown_events: Vec<serde_json::Value>,
     /// From starting the agent to its readiness message, in guest milliseconds.
     pub attach_ms: u64,
 }

@@ -22,6 +22,9 @@ use crate::lab::LabPaths;
 use crate::record::Record;
 use crate::scenario::{FileSystem, Scenario};
 
+/// How many events a record keeps for its reader; all of them are counted.
+const SHOWN_EVENTS: usize = 4;
+
 /// Where a run is, for progress displays and for saying where it hung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,7 +103,8 @@ pub fn run(
         kill_failed: totals.kill_failed,
         recursion_misses: totals.recursion_misses,
         lost_events: totals.lost,
-        events,
+        events: u64::try_from(events.len()).unwrap_or(u64::MAX),
+        shown_events: events.into_iter().take(SHOWN_EVENTS).cloned().collect(),
         attach_ms,
     })
 }

@@ -13,6 +13,10 @@ pub enum Step {
         path: String,
         /// How to open it; exactly these flags reach the kernel.
         flags: Vec<OpenFlag>,
+        /// Pass the name in memory that was never touched: the kernel brings the page in when it copies the name, but
+        /// a program that looks at it before finds nothing there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        untouched_name: bool,
     },
     /// `write` to the opened file.
     Write {
@@ -91,7 +95,9 @@ impl Step {
     #[must_use]
     pub fn map(&self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) -> Self {
         match self {
-            Self::Open { path: name, flags } => Self::Open { path: path(name), flags: flags.clone() },
+            Self::Open { path: name, flags, untouched_name } => {
+                Self::Open { path: path(name), flags: flags.clone(), untouched_name: *untouched_name }
+            }
             Self::Write { data: text } => Self::Write { data: data(text) },
             Self::WriteAt { data: text, offset } => Self::WriteAt { data: data(text), offset: *offset },
             Self::WritePipe { data: text } => Self::WritePipe { data: data(text) },

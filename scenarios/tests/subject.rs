@@ -22,7 +22,7 @@ fn perform(steps: Vec<Step>) -> Output {
 }
 
 fn open(path: &str, flags: &[OpenFlag]) -> Step {
-    Step::Open { path: path.into(), flags: flags.to_vec() }
+    Step::Open { path: path.into(), flags: flags.to_vec(), untouched_name: false }
 }
 
 #[rstest]

@@ -70,6 +70,7 @@ pub(crate) fn good_record() -> Record {
         recursion_misses: Some(0),
         lost_events: 0,
         events: 1,
+        shown_events: Vec::new(),
         attach_ms: 900,
     }
 }

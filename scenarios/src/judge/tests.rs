@@ -35,6 +35,7 @@ fn killed_and_prevented() -> (Expectation, Record) {
             recursion_misses: Some(0),
             lost_events: 0,
             events: 1,
+            shown_events: Vec::new(),
             attach_ms: 250,
         },
     )
@@ -183,6 +184,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             recursion_misses,
             lost_events,
             events,
+            shown_events: Vec::new(),
             attach_ms: 1,
         }
     })

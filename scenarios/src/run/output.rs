@@ -10,14 +10,22 @@ const REPORT_VERSION: u64 = 1;
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) report: Report,
-    /// For each event of a hook, the pid of the process that it is about.
-    pub(super) events: Vec<i32>,
+    pub(super) events: Vec<AgentEvent>,
+}
+
+/// One event of a hook.
+#[derive(Debug, PartialEq)]
+pub(super) struct AgentEvent {
+    /// The process that it is about.
+    pub(super) pid: i32,
+    /// As the agent printed it.
+    pub(super) json: serde_json::Value,
 }
 
 impl Output {
-    /// How many events are about this process.
-    pub(super) fn events_of(&self, pid: i32) -> u64 {
-        self.events.iter().map(|of| u64::from(*of == pid)).sum()
+    /// The events about this process.
+    pub(super) fn events_of(&self, pid: i32) -> Vec<&serde_json::Value> {
+        self.events.iter().filter(|event| event.pid == pid).map(|event| &event.json).collect()
     }
 }
 
@@ -120,15 +128,16 @@ struct Process {
     pid: i32,
 }
 
-/// The pid of every hook event, from the agent's JSON lines.
-pub(super) fn parse_events(text: &str) -> Result<Vec<i32>, RunError> {
-    let mut pids = Vec::new();
+/// Every hook event, from the agent's JSON lines.
+pub(super) fn parse_events(text: &str) -> Result<Vec<AgentEvent>, RunError> {
+    let mut events = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let event: Event =
-            serde_json::from_str(line).map_err(|source| RunError::Event { line: index + 1, source })?;
-        pids.extend(event.process_kprobe.map(|hook| hook.process.pid));
+        let error = |source| RunError::Event { line: index + 1, source };
+        let json: serde_json::Value = serde_json::from_str(line).map_err(error)?;
+        let event = Event::deserialize(&json).map_err(error)?;
+        events.extend(event.process_kprobe.map(|hook| AgentEvent { pid: hook.process.pid, json }));
     }
-    Ok(pids)
+    Ok(events)
 }
 
 #[cfg(test)]
@@ -205,7 +214,8 @@ mod tests {
             r#"{"process_kprobe":{"process":{"pid":7}}}"#,
             "\n"
         );
-        assert_eq!(parse_events(text).unwrap(), [7, 8, 7]);
+        let pids: Vec<i32> = parse_events(text).unwrap().iter().map(|event| event.pid).collect();
+        assert_eq!(pids, [7, 8, 7]);
     }
 
     #[test]

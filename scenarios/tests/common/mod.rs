@@ -56,7 +56,7 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
         }],
         steps: vec![
             Step::Pause { ms: pause_ms },
-            Step::Open { path: "$target".into(), flags: vec![OpenFlag::Wronly] },
+            Step::Open { path: "$target".into(), flags: vec![OpenFlag::Wronly], untouched_name: false },
             Step::Write { data: "after!\n".into() },
         ],
         effect: vec![Effect::FileEquals { path: "$target".into(), text: "after!\n".into() }],
