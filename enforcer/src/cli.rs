@@ -205,7 +205,8 @@ fn probe_kernel(format: ProbeFormat) -> Result<u8> {
     }
     let text = match format {
         ProbeFormat::Json => serde_json::to_string_pretty(&facts)? + "\n",
-        ProbeFormat::Toml => toml::to_string(&facts)?,
+        // One name per line: recorded facts are compared line by line.
+        ProbeFormat::Toml => toml::to_string_pretty(&facts)?,
         ProbeFormat::Text => {
             let mut out = format!("kernel {}\n", facts.release);
             for feature in Feature::ALL {

@@ -1,4 +1,4 @@
-//! The command line: `list`, `run`, `replay`.
+//! The command line: `list`, `run`, `replay`, `facts`.
 
 use std::{
     io::IsTerminal,
@@ -20,7 +20,9 @@ use crate::{
     accel,
     boot::BootPlan,
     event::{EventLine, PlannedCell},
-    exit, image, kernels, machine,
+    exit,
+    facts::{self, FactsArgs},
+    image, kernels, machine,
     matrix::{Decision, Filter, MatrixKernel, plan},
     out::{self, Out},
     programs::{self, Named},
@@ -44,7 +46,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all green; 2 usage; 10 a scenario failed; 11 a kernel crashed; 12 a guest did not boot; \
-13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected; 130 interrupted.";
+13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected; 16 recorded facts disagree; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -52,6 +54,8 @@ enum Command {
     List(Selection),
     /// Performs cells and reports.
     Run(Box<RunArgs>),
+    /// Compares what the enforcer finds in each booted kernel with what is recorded about it.
+    Facts(FactsArgs),
     /// Renders the reports of a run again from its events.
     Replay {
         /// The run's --out directory.
@@ -113,6 +117,7 @@ pub fn main(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::List(selection) => list(&selection),
         Command::Run(args) => run_cells(*args),
+        Command::Facts(args) => facts::main(args),
         Command::Replay { directory } => replay(&directory),
     }
 }
@@ -256,7 +261,7 @@ fn print(view: &RunView) {
 
 /// Set by the first SIGINT or SIGTERM, which lets the run end orderly; the second one ends the process at once, and the
 /// kernel then ends every QEMU.
-fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_flag() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, exit::INTERRUPTED.into(), stop.clone())?;

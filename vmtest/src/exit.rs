@@ -21,6 +21,8 @@ pub const GUEST_DID_NOT_ANSWER: u8 = 13;
 pub const LAB_BROKEN: u8 = 14;
 /// The filters select no cell: a run without cells proves nothing.
 pub const NOTHING_SELECTED: u8 = 15;
+/// A booted kernel disagrees with its recorded facts.
+pub const FACTS_DISAGREE: u8 = 16;
 /// Stopped by a signal.
 pub const INTERRUPTED: u8 = 130;
 

@@ -12,6 +12,7 @@ pub mod console;
 pub mod disk;
 pub mod event;
 pub mod exit;
+pub mod facts;
 pub mod guest;
 pub mod image;
 pub mod initramfs;

@@ -105,6 +105,26 @@ impl<'a, L: Link> Session<'a, L> {
         (SessionEnd::Lost(cause), self.decided.len())
     }
 
+    /// Has the enforcer in the guest say what it finds in the kernel; the text is its own.
+    ///
+    /// # Errors
+    /// The guest did not boot, or did not answer.
+    pub fn kernel_facts(mut self) -> Result<String, Loss> {
+        let facts = self.hello()?;
+        self.ready(facts);
+        let until = Instant::now() + self.limits.cell;
+        self.link.send(&ToGuest::KernelFacts)?;
+        let toml = loop {
+            match self.link.hear(self.limits.cell_silence, until)? {
+                Heard::Message(ToHost::KernelFacts { toml }) => break toml,
+                Heard::Message(other) => return Err(self.unexpected(other, "instead of kernel facts")),
+                Heard::Complaint { reason, line } => self.remark(format!("{reason}: `{line}`")),
+            }
+        };
+        self.goodbye()?;
+        Ok(toml)
+    }
+
     fn hello(&mut self) -> Result<GuestFacts, Loss> {
         let until = Instant::now() + self.limits.boot;
         loop {
@@ -257,6 +277,7 @@ fn name(message: &ToHost) -> &'static str {
         ToHost::Hello { .. } => "hello",
         ToHost::Progress { .. } => "progress of another cell",
         ToHost::Verdict { .. } => "verdict",
+        ToHost::KernelFacts { .. } => "kernel facts",
         ToHost::Fatal { .. } => "fatal",
         ToHost::Bye => "bye",
     }

@@ -1,8 +1,9 @@
 //! What the booted kernel says about itself.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use anyhow::Context as _;
+use quell_scenarios::lab::LabPaths;
 use vmtest_proto::GuestFacts;
 
 /// Reads the facts that go out with Hello.
@@ -16,6 +17,18 @@ pub(crate) fn read(missing_mounts: Vec<String>) -> anyhow::Result<GuestFacts> {
         btf_bytes: fs::metadata("/sys/kernel/btf/vmlinux").map_or(0, |file| file.len()),
         missing_mounts,
     })
+}
+
+/// What the enforcer itself finds in this kernel, as it prints it.
+pub(crate) fn of_enforcer() -> anyhow::Result<String> {
+    let quell = LabPaths::guest().quell;
+    let output = Command::new(&quell)
+        .args(["probe", "--format", "toml"])
+        .output()
+        .with_context(|| format!("failed to start {}", quell.display()))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "quell probe ended with {}: {errors}", output.status);
+    String::from_utf8(output.stdout).context("quell probe printed something that is not text")
 }
 
 fn line(path: &str) -> anyhow::Result<String> {

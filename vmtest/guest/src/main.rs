@@ -24,6 +24,9 @@ use crate::{bad::Bad, port::Port};
 /// machine that is not a throw-away guest (mounts, killing every process, reboot) is not undone easily.
 const CONSENT: &str = "quell.guest=1";
 
+/// Events name the machine that they come from.
+const HOST_NAME: &str = "guest";
+
 fn main() -> ExitCode {
     if std::process::id() != 1 {
         eprintln!("vmtest-guest runs only as PID 1 of a lab guest; `vmtest run` starts it there");
@@ -57,6 +60,7 @@ fn live() -> anyhow::Result<()> {
 }
 
 fn serve(port: &mut Port, bad: Bad, missing_mounts: Vec<String>) -> anyhow::Result<()> {
+    nix::unistd::sethostname(HOST_NAME).context("failed to set the host name")?;
     loopback::up().context("failed to bring up the loopback interface")?;
     // `quiet` on the command line shortens the boot; from here on a warning of the kernel has to be seen.
     std::fs::write("/proc/sys/kernel/printk", "5").context("failed to raise the console's log level")?;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use serde_json::Value;
 use vmtest_proto::{CellReport, ToGuest, ToHost};
 
-use crate::{bad::Bad, port::Port};
+use crate::{bad::Bad, facts, port::Port};
 
 /// What is performed: file system, scenario, and where to say which phase was reached.
 pub(crate) struct Task<'a> {
@@ -43,6 +43,7 @@ pub(crate) fn serve<S: Read + Write>(
                 port.send(&verdict)?;
                 bad.after_verdict(port, &verdict)?;
             }
+            ToGuest::KernelFacts => port.send(&ToHost::KernelFacts { toml: facts::of_enforcer()? })?,
             ToGuest::PowerOff => return port.send(&ToHost::Bye),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the messages. Host and guest are built together, so there is no negotiation: a difference means that
 /// somebody passed the wrong guest binary, and the host refuses it.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Host to guest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum ToGuest {
         /// The self-contained scenario, policy text included.
         scenario: serde_json::Value,
     },
+    /// Have the enforcer say what it finds in this kernel; the guest answers with [`ToHost::KernelFacts`].
+    KernelFacts,
     /// Sync, say [`ToHost::Bye`] and power off.
     PowerOff,
 }
@@ -51,6 +53,11 @@ pub enum ToHost {
         cell: String,
         /// What was seen, or why nothing could be seen.
         report: CellReport,
+    },
+    /// Answer to [`ToGuest::KernelFacts`].
+    KernelFacts {
+        /// What `quell probe --format toml` printed.
+        toml: String,
     },
     /// The guest itself can't go on; it powers off after this.
     Fatal {
