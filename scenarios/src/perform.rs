@@ -215,6 +215,7 @@ fn perform_steps(steps: &[Step]) -> Result<(), PerformError> {
 }
 
 /// In what memory a path is passed.
+#[derive(Clone, Copy)]
 enum Name {
     Resident,
     Untouched,

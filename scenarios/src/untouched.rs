@@ -25,9 +25,8 @@ pub(crate) fn open(path: &str, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd>
     // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
     let page = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, &name, 0)? };
     // SAFETY: the page is mapped and holds the path and a NUL; nothing in this process changes it.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, page.as_ptr(), flags.bits(), mode.bits())
-    };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, page.as_ptr(), flags.bits(), mode.bits()) };
     let fd = Errno::result(fd)?;
     let fd = i32::try_from(fd).map_err(|_| Errno::EOVERFLOW)?;
     // SAFETY: the kernel has just made this descriptor for us.
