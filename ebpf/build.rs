@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     for variable in ["QUELL_CLANG", "QUELL_LLVM_STRIP"] {
         println!("cargo::rerun-if-env-changed={variable}");
     }
-    for folder in ["c", "include"] {
+    for folder in ["c", "include", "host"] {
         println!("cargo::rerun-if-changed={folder}");
     }
     // <asm/types.h> of the build machine: the multiarch folder is not on clang's path for the bpf target.
@@ -50,5 +50,26 @@ fn main() -> Result<()> {
     duct::cmd!(&strip, "-g", &object).run().with_context(|| {
         format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it")
     })?;
+    #[cfg(feature = "host-selector")]
+    host_selector(&clang)?;
     Ok(())
+}
+
+/// The evaluator for the host, by the same compiler. Its unaligned loads are right on x86-64 as long as no compiler
+/// vectorises them.
+#[cfg(feature = "host-selector")]
+fn host_selector(clang: &str) -> Result<()> {
+    cc::Build::new()
+        .compiler(clang)
+        .file("host/shim.c")
+        .includes(["c", "include"])
+        .std("gnu11")
+        .opt_level(2)
+        .flag("-fno-strict-aliasing")
+        .flag("-fno-vectorize")
+        .flag("-fno-slp-vectorize")
+        .extra_warnings(true)
+        .warnings_into_errors(true)
+        .try_compile("quell_host_selector")
+        .context("failed to compile host/shim.c")
 }

@@ -4,6 +4,9 @@
 
 use quell_wire::hook::Stage;
 
+#[cfg(feature = "host-selector")]
+pub mod host;
+
 /// The generic kprobe gateway with its stages.
 pub const KPROBE_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kprobe.bpf.o"));
 
