@@ -1,1 +1,3 @@
-//! Costs: userspace benches, and guest-instruction benches with their gate.
+//! Costs: userspace benches. Here is what they measure on; `benches/` holds one file per bench.
+
+pub mod policies;
