@@ -117,7 +117,7 @@ pub fn main(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::List(selection) => list(&selection),
         Command::Run(args) => run_cells(*args),
-        Command::Facts(args) => facts::main(args),
+        Command::Facts(args) => facts::main(&args),
         Command::Replay { directory } => replay(&directory),
     }
 }

@@ -52,7 +52,7 @@ pub struct FactsArgs {
 ///
 /// # Errors
 /// A kernel can't be obtained or booted, or a file can't be read or written.
-pub fn main(args: FactsArgs) -> anyhow::Result<u8> {
+pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     let filter = Filter::new(args.kernel.as_deref(), None)?;
     let catalogue = Catalogue::builtin();
     let wanted = kernels::wanted(&catalogue, |id| filter.wants_kernel(id));
@@ -79,7 +79,7 @@ pub fn main(args: FactsArgs) -> anyhow::Result<u8> {
             chosen = true;
         }
         let found = ask(&plan, &kernel.id, &image.vmlinux, &out.path().join(&kernel.id))?;
-        agree &= settle(&args, &kernel.id, &found)?;
+        agree &= settle(args, &kernel.id, &found)?;
     }
     Ok(if agree { exit::ALL_GREEN } else { exit::FACTS_DISAGREE })
 }
