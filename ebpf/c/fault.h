@@ -58,4 +58,11 @@ static __always_inline void quell_go(void *context, __u32 stage)
 	quell_fault(QUELL_FAULT_TAIL_CALL, -(long)stage);
 }
 
+/* Ends a call that no stage has decided. */
+static __always_inline int quell_abort(void)
+{
+	quell_count(aborted);
+	return 0;
+}
+
 #endif

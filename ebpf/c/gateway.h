@@ -45,15 +45,15 @@ static __always_inline int quell_hook(struct pt_regs *context)
 
 	quell_count(calls);
 	if (!call)
-		return 0;
+		return quell_abort();
 	call->flags = 0;
 	call->actions = 0;
 	call->selector = QUELL_NO_SELECTOR;
 	call->signal_result = QUELL_SIGNAL_NOT_SENT;
 	if (!quell_read_registers(context, call->reg))
-		return 0;
+		return quell_abort();
 	quell_go(context, QUELL_STAGE_PROCESS_FILTER);
-	return 0;
+	return quell_abort();
 }
 
 /* Which selectors this process leaves; their offsets are kept for the stages behind. */
@@ -92,7 +92,7 @@ static __always_inline int quell_stage_process_filter(struct pt_regs *context)
 	const __u8 *filter = quell_filter_bytes();
 
 	if (!call || !filter)
-		return 0;
+		return quell_abort();
 	quell_read_process(&call->process);
 	__u32 verdict = quell_filter_process(call, filter);
 
@@ -103,7 +103,7 @@ static __always_inline int quell_stage_process_filter(struct pt_regs *context)
 	if (verdict == QUELL_PROCESS_CONTINUE)
 		call->selector = QUELL_NO_SELECTOR;
 	quell_go(context, QUELL_STAGE_ARGUMENTS);
-	return 0;
+	return quell_abort();
 }
 
 /* Reads every argument that the policy names, then goes to the filters, or past them when the process filter accepted. */
@@ -112,7 +112,7 @@ static __always_inline int quell_stage_arguments(struct pt_regs *context)
 	struct quell_call *call = quell_heap();
 
 	if (!call)
-		return 0;
+		return quell_abort();
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
 		if (i >= config.args)
@@ -126,10 +126,10 @@ static __always_inline int quell_stage_arguments(struct pt_regs *context)
 	}
 	if (call->selector == QUELL_NO_SELECTOR) {
 		quell_go(context, QUELL_STAGE_FILTER_1);
-	} else {
-		quell_count(matched);
-		quell_go(context, QUELL_STAGE_ACTIONS);
+		return quell_abort();
 	}
+	quell_count(matched);
+	quell_go(context, QUELL_STAGE_ACTIONS);
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static __always_inline int quell_stage_filter(struct pt_regs *context, __u32 sel
 	const __u8 *filter = quell_filter_bytes();
 
 	if (!call || !filter)
-		return 0;
+		return quell_abort();
 	if (selector < config.selectors && (call->candidates & (1U << selector))) {
 		__u32 at = call->selector_at[selector];
 		__u32 result = quell_match_args(filter, at, call->arg, call->slot, &call->scratch, &config);
@@ -177,7 +177,7 @@ static __always_inline int quell_stage_filter(struct pt_regs *context, __u32 sel
 	}
 	if (selector + 1 < QUELL_MAX_SELECTORS && selector + 1 < config.selectors) {
 		quell_go(context, QUELL_STAGE_FILTER_1 + selector + 1);
-		return 0;
+		return quell_abort();
 	}
 	return quell_no_match(context, call);
 }

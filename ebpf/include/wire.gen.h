@@ -395,7 +395,8 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 60, "o
 _Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 80, "offset of quell_hook_config.arg_size");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 100, "offset of quell_hook_config.reserved");
 
-/* Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable` and `matched`. */
+/* Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable`, `matched` and
+ * `aborted`. */
 struct quell_hook_counters {
 	/* Calls of the function that the program saw. */
 	__u64 calls;
@@ -419,8 +420,10 @@ struct quell_hook_counters {
 	__u64 failed_closed;
 	/* Strings that were longer than is kept. */
 	__u64 truncated;
+	/* Ended without a decision because a helper failed; the fault table says which. */
+	__u64 aborted;
 };
-_Static_assert(sizeof(struct quell_hook_counters) == 88, "size of quell_hook_counters");
+_Static_assert(sizeof(struct quell_hook_counters) == 96, "size of quell_hook_counters");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, calls) == 0, "offset of quell_hook_counters.calls");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, process_rejected) == 8, "offset of quell_hook_counters.process_rejected");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, filter_rejected) == 16, "offset of quell_hook_counters.filter_rejected");
@@ -432,6 +435,7 @@ _Static_assert(__builtin_offsetof(struct quell_hook_counters, kill_failed) == 56
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, unreadable) == 64, "offset of quell_hook_counters.unreadable");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, failed_closed) == 72, "offset of quell_hook_counters.failed_closed");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, truncated) == 80, "offset of quell_hook_counters.truncated");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, aborted) == 88, "offset of quell_hook_counters.aborted");
 
 /* Failed helpers of one fault site by errno. */
 struct quell_fault_row {

@@ -106,7 +106,7 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Check { policies, kernel, facts, this_kernel, format } => {
             let facts = facts_for(kernel.as_deref(), facts.as_deref(), *this_kernel)?;
-            check(policies, facts.as_ref(), *format)
+            check(policies, facts, *this_kernel, *format)
         }
         Command::Explain { policy } => explain(policy),
         Command::Probe { format } => probe_kernel(*format),
@@ -156,16 +156,27 @@ fn style(terminal: bool) -> Style {
     if terminal { Style::Fancy } else { Style::Plain }
 }
 
-fn check(paths: &[PathBuf], facts: Option<&KernelFacts>, format: CheckFormat) -> Result<u8> {
+fn check(
+    paths: &[PathBuf],
+    mut facts: Option<KernelFacts>,
+    running: bool,
+    format: CheckFormat,
+) -> Result<u8> {
     let mut checked = Vec::new();
     for path in paths {
         for file in policy_files(path)? {
             let bytes =
                 std::fs::read(&file).with_context(|| format!("failed to read policy {}", file.display()))?;
-            let mut one = Checked::new(&file.display().to_string(), &bytes);
-            one.plan(facts);
-            checked.push(one);
+            checked.push(Checked::new(&file.display().to_string(), &bytes));
         }
+    }
+    // Prototypes are known of the running kernel only, and only those that the policies name are worth reading.
+    if let Some(facts) = facts.as_mut().filter(|_| running) {
+        let policies: Vec<_> = checked.iter().filter_map(|one| one.policy.as_ref()).collect();
+        probe::add_prototypes(facts, &policies).context("failed to read the kernel's type information")?;
+    }
+    for one in &mut checked {
+        one.plan(facts.as_ref());
     }
     let stdout = std::io::stdout();
     let format = match format {

@@ -52,6 +52,7 @@ struct CounterReport {
     unreadable: u64,
     failed_closed: u64,
     truncated: u64,
+    aborted: u64,
 }
 
 impl From<HookCounters> for CounterReport {
@@ -68,6 +69,7 @@ impl From<HookCounters> for CounterReport {
             unreadable,
             failed_closed,
             truncated,
+            aborted,
         } = counters;
         Self {
             calls,
@@ -81,6 +83,7 @@ impl From<HookCounters> for CounterReport {
             unreadable,
             failed_closed,
             truncated,
+            aborted,
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::event::record::Event;
 use crate::event::{compact, json};
 use crate::hook::attach::{self, AttachError};
 use crate::hook::plan::{self, Plan, PlannedHook};
-use crate::kernel::facts::KernelFacts;
 use crate::kernel::probe::{self, ProbeError};
 use crate::policy::{self, Diagnostics, Source};
 use crate::report::{self, Report};
@@ -85,8 +84,7 @@ pub enum RunError {
 /// Whatever kept it from enforcing every policy as written, or from reporting at the end.
 pub fn run(options: &Options, remark: &mut dyn FnMut(&Diagnostics)) -> Result<Report, RunError> {
     let stop = stop_flag()?;
-    let facts = probe::running_kernel()?;
-    let plans = plan_all(&options.policies, &facts)?;
+    let plans = plan_all(&options.policies)?;
     for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
         remark(&plan.remarks);
     }
@@ -136,21 +134,26 @@ fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
     Ok(stop)
 }
 
-/// Parses and plans every file; all errors of all files at once.
-///
-/// # Errors
-/// When a file cannot be read, or any policy has errors.
-pub fn plan_all(paths: &[PathBuf], facts: &KernelFacts) -> Result<Vec<Plan>, RunError> {
-    let mut plans: Vec<Plan> = Vec::new();
+/// Parses every file and plans it for the running kernel; all errors of all files at once.
+fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
+    let mut policies = Vec::new();
     let mut wrong = Vec::new();
     for path in paths {
+        match source(path)?.and_then(|source| Ok((policy::parse(&source)?, source))) {
+            Ok(policy) => policies.push(policy),
+            Err(diagnostics) => wrong.push(diagnostics),
+        }
+    }
+    let mut facts = probe::running_kernel()?;
+    let parsed: Vec<_> = policies.iter().map(|(policy, _)| policy).collect();
+    probe::add_prototypes(&mut facts, &parsed).map_err(|error| RunError::Environment {
+        what: "read the kernel's type information",
+        reason: error.to_string(),
+    })?;
+    let mut plans: Vec<Plan> = Vec::new();
+    for (policy, source) in &policies {
         let first_hook = plans.iter().map(|plan| plan.hooks.len()).sum::<usize>();
-        let source = source(path)?;
-        let planned = source.and_then(|source| {
-            let policy = policy::parse(&source)?;
-            plan::plan(&policy, &source, facts, u32::try_from(first_hook).unwrap_or(u32::MAX))
-        });
-        match planned {
+        match plan::plan(policy, source, &facts, u32::try_from(first_hook).unwrap_or(u32::MAX)) {
             Ok(plan) => plans.push(plan),
             Err(diagnostics) => wrong.push(diagnostics),
         }

@@ -33,6 +33,8 @@ pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
         bystander_process(record),
         bystander_effect(record),
         hook_was_seen(record),
+        calls_are_accounted_for(record),
+        exactly("aborted", "call ended by a failed helper", 0, record.aborted),
         exactly("matched", "selector match", expect.matched, record.matched),
         exactly("killed", "successful kill", expect.killed, record.killed),
         exactly("kill_failed", "failed kill", 0, record.kill_failed),
@@ -113,6 +115,12 @@ fn hook_was_seen(record: &Record) -> Option<String> {
     (record.calls == 0).then(|| {
         "the programs should have seen the hooked function called, but `calls` is 0: nothing was attached"
             .into()
+    })
+}
+
+fn calls_are_accounted_for(record: &Record) -> Option<String> {
+    (record.calls != record.accounted).then(|| {
+        format!("the programs saw {} calls, but say of {} how they ended", record.calls, record.accounted)
     })
 }
 

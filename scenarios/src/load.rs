@@ -10,7 +10,7 @@ use walkdir::WalkDir;
 
 pub use self::problem::{LoadError, Problem};
 use crate::effect::Effect;
-use crate::scenario::{Expectation, FileSystem, Policy, Position, PreparedFile, Scenario, Target};
+use crate::scenario::{Expectation, FileSystem, Mode, Policy, Position, PreparedFile, Scenario, Target};
 use crate::step::Step;
 
 /// The folder of the policies, beside those of the scenarios.
@@ -26,6 +26,8 @@ struct ScenarioFile {
     filesystems: Vec<FileSystem>,
     #[serde(default)]
     position: Position,
+    #[serde(default)]
+    mode: Mode,
     target: Target,
     #[serde(default)]
     files: Vec<PreparedFile>,
@@ -98,13 +100,27 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         policy: _,
         filesystems,
         position,
+        mode,
         target,
         files,
         steps,
         effect,
         expect,
     } = file;
-    Ok(Scenario { id, title, claims, policy, filesystems, position, target, files, steps, effect, expect })
+    Ok(Scenario {
+        id,
+        title,
+        claims,
+        policy,
+        filesystems,
+        position,
+        mode,
+        target,
+        files,
+        steps,
+        effect,
+        expect,
+    })
 }
 
 fn read_policy(dir: &Path, file: &str) -> std::io::Result<Policy> {

@@ -41,6 +41,10 @@ pub struct Record {
     pub control_after: Performance,
     /// Calls of the hooked functions that the programs saw, by any process.
     pub calls: u64,
+    /// Calls whose end a counter names: rejected by process or filter, undecided, aborted or matched.
+    pub accounted: u64,
+    /// Calls that ended without a decision because a helper failed in the kernel.
+    pub aborted: u64,
     /// Selector matches, from the kernel-side counter.
     pub matched: u64,
     /// Successful `bpf_send_signal` calls, from the kernel-side counter.

@@ -98,6 +98,8 @@ pub fn run(
         bystander,
         control_after,
         calls: totals.calls,
+        accounted: totals.accounted,
+        aborted: totals.aborted,
         matched: totals.matched,
         killed: totals.killed,
         kill_failed: totals.kill_failed,

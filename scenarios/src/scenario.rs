@@ -28,6 +28,9 @@ pub struct Scenario {
     /// In which PID namespace, and as whose child, the subject runs.
     #[serde(default)]
     pub position: Position,
+    /// Whether the agent enforces or only reports.
+    #[serde(default)]
+    pub mode: Mode,
     /// What [`TARGET`] stands for.
     pub target: Target,
     /// What is there before each performance.
@@ -110,6 +113,17 @@ pub enum Position {
     EnteredNamespace,
     /// In a child PID namespace, as a child of that namespace's pid 1.
     ChildOfNamespaceInit,
+}
+
+/// How the agent is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Matches are acted upon.
+    #[default]
+    Enforce,
+    /// Matches are only reported.
+    Monitor,
 }
 
 /// What must be seen for a cell to pass. Process, effect and counters are asserted separately: "killed" alone

@@ -4,7 +4,7 @@ use quell_scenarios::{
     effect::Effect,
     record::{Performance, ProcessFate, Record},
     scenario::{
-        Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Policy, Position, Scenario, Target,
+        Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Mode, Policy, Position, Scenario, Target,
     },
 };
 use vmtest_proto::GuestFacts;
@@ -25,6 +25,7 @@ pub(crate) fn scenario(id: &str, filesystems: &[FileSystem]) -> Scenario {
         policy: Policy { file: "policies/p.yaml".to_owned(), text: "p".to_owned() },
         filesystems: filesystems.to_vec(),
         position: Position::Host,
+        mode: Mode::Enforce,
         target: Target { act: "a".to_owned(), bystander: "b".to_owned() },
         files: Vec::new(),
         steps: Vec::new(),
@@ -64,6 +65,8 @@ pub(crate) fn good_record() -> Record {
         bystander: free.clone(),
         control_after: free,
         calls: 2,
+        accounted: 2,
+        aborted: 0,
         matched: 1,
         killed: 1,
         kill_failed: 0,

@@ -155,7 +155,8 @@ record! {
 }
 
 record! {
-    /// Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable` and `matched`.
+    /// Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable`, `matched` and
+    /// `aborted`.
     pub struct HookCounters as "quell_hook_counters" {
         /// Calls of the function that the program saw.
         pub calls: u64,
@@ -179,6 +180,8 @@ record! {
         pub failed_closed: u64,
         /// Strings that were longer than is kept.
         pub truncated: u64,
+        /// Ended without a decision because a helper failed; the fault table says which.
+        pub aborted: u64,
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::effect::{self, Effect};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
+use crate::kernel::prototype::Parameter;
 use crate::policy::ast::TypeClass;
 use crate::policy::{Action, ArgType, Code, Diagnostic, Diagnostics, Kprobe, Policy, Selector, Source};
 use crate::selector::compile::{self, CompiledHook};
@@ -87,6 +88,7 @@ pub fn plan(
     features(policy, facts, &mut found);
     for kprobe in &policy.hooks {
         function(kprobe, facts, &mut found);
+        prototype(kprobe, facts, &mut found);
     }
     let hooks = hooks(policy, first_hook, &mut found);
     let remarks = Diagnostics::new(source.clone(), found);
@@ -207,6 +209,64 @@ fn function(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Compares the arguments that a policy names with the function's own. What the facts do not describe is not compared.
+fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
+    let name = kprobe.call.value.as_str();
+    let Some(parameters) = facts.prototypes.get(name) else { return };
+    for arg in &kprobe.args {
+        let Some(parameter) = parameters.get(usize::from(arg.index)) else {
+            let count = parameters.len();
+            let message = format!("`{name}` has {count} arguments, index {} is not among them", arg.index);
+            found.push(
+                Diagnostic::new(Code::Prototype, arg.span, message)
+                    .label("no such argument")
+                    .help("indexes count from 0"),
+            );
+            continue;
+        };
+        if !fits(arg.ty, parameter) {
+            let message = format!(
+                "argument {} of `{name}` is {}, not a {}",
+                arg.index,
+                describe(parameter),
+                arg.ty.name()
+            );
+            found.push(
+                Diagnostic::new(Code::Prototype, arg.span, message)
+                    .label("another type")
+                    .help(format!("as {} has it in its type information", facts.release)),
+            );
+        }
+    }
+}
+
+/// Whether reading a parameter as this type can give what the type promises.
+fn fits(ty: ArgType, parameter: &Parameter) -> bool {
+    let points_to = |name: &str| matches!(parameter, Parameter::Pointer(Some(target)) if target == name);
+    match ty.class() {
+        TypeClass::Path if ty == ArgType::File => points_to("file"),
+        TypeClass::Path if ty == ArgType::Path => points_to("path"),
+        TypeClass::Path => matches!(parameter, Parameter::Number(_)),
+        TypeClass::Text if ty == ArgType::Filename => points_to("filename"),
+        TypeClass::Text => matches!(parameter, Parameter::Pointer(None)),
+        // A pointer may be compared as a number, whole.
+        TypeClass::Integer { bits, .. } => match parameter {
+            Parameter::Number(width) => u32::from(bits) <= *width,
+            Parameter::Pointer(_) => bits == 64,
+            Parameter::Other => false,
+        },
+    }
+}
+
+fn describe(parameter: &Parameter) -> String {
+    match parameter {
+        Parameter::Pointer(Some(target)) => format!("a pointer to struct {target}"),
+        Parameter::Pointer(None) => "a pointer".to_owned(),
+        Parameter::Number(bits) => format!("a number of {bits} bits"),
+        Parameter::Other => "neither a pointer nor a number".to_owned(),
+    }
+}
+
 /// What a kill at this hook leaves open; each item is a remark as well.
 fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
     let mut missing = Vec::new();
@@ -249,3 +309,7 @@ fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
     }
     missing
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::functions::Functions;
+use super::prototype::Prototypes;
 
 /// Version of the facts format; another one is refused.
 pub const FACTS_VERSION: u32 = 1;
@@ -79,6 +80,9 @@ pub struct KernelFacts {
     pub features: BTreeMap<Feature, Answer>,
     /// Functions that a kprobe may name.
     pub functions: Functions,
+    /// Prototypes of the functions that a policy names; read from a running kernel, not recorded.
+    #[serde(skip)]
+    pub prototypes: Prototypes,
 }
 
 impl KernelFacts {

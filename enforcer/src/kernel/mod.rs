@@ -5,4 +5,5 @@
 pub mod facts;
 pub mod functions;
 pub mod probe;
+pub mod prototype;
 pub mod recorded;

@@ -8,6 +8,8 @@ use libbpf_rs::{MapType, ProgramType};
 
 use super::facts::{Answer, FACTS_VERSION, Feature, KernelFacts};
 use super::functions::Functions;
+use super::prototype::{self, Prototypes};
+use crate::policy::Policy;
 
 /// Why the facts of the running kernel could not be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,23 @@ pub fn running_kernel() -> Result<KernelFacts, ProbeError> {
         functions.add_blacklist(&blacklist);
     }
     let features = Feature::ALL.iter().map(|feature| (*feature, probe(*feature))).collect::<BTreeMap<_, _>>();
-    Ok(KernelFacts { version: FACTS_VERSION, release, features, functions })
+    let prototypes = Prototypes::new();
+    Ok(KernelFacts { version: FACTS_VERSION, release, features, functions, prototypes })
+}
+
+/// Adds the prototypes of the functions that policies name. System-call entries have none worth comparing: they are all
+/// given one pointer to saved registers.
+///
+/// # Errors
+/// When the kernel's type information cannot be read; [`Feature::Btf`] says whether it is there at all.
+pub fn add_prototypes(facts: &mut KernelFacts, policies: &[&Policy]) -> libbpf_rs::Result<()> {
+    if facts.feature(Feature::Btf) != Answer::Present {
+        return Ok(());
+    }
+    let hooks = policies.iter().flat_map(|policy| &policy.hooks).filter(|hook| !hook.syscall);
+    let functions = hooks.map(|hook| hook.call.value.as_str()).collect();
+    facts.prototypes = prototype::of_running_kernel(&functions)?;
+    Ok(())
 }
 
 fn read(path: &str) -> Result<String, ProbeError> {

@@ -131,6 +131,8 @@ codes! {
     /// The same action twice.
     DuplicateAction = "P040" Policy "action given twice",
 
+    /// A type that only a kernel function can be given, at a system call.
+    TypeAtSyscall = "P041" Policy "argument type that no system call has",
     /// The selectors of a hook need more than `FILTER_BYTES`.
     EncodingTooLarge = "S001" Encoding "selectors too large",
 

@@ -29,6 +29,8 @@ fn killed_and_prevented() -> (Expectation, Record) {
             bystander: done(),
             control_after: done(),
             calls: 17,
+            accounted: 17,
+            aborted: 0,
             matched: 1,
             killed: 1,
             kill_failed: 0,
@@ -83,7 +85,9 @@ fn kernel_that_does_not_count_misses_can_pass() {
 #[case::partly(|record: &mut Record| record.enforced.untouched = false, "a part of it happened")]
 #[case::bystander_died(|record: &mut Record| record.bystander.fate = ProcessFate::Signalled(9), "bystander should survive")]
 #[case::bystander_hindered(|record: &mut Record| record.bystander.effect_happened = false, "bystander's act")]
-#[case::no_calls(|record: &mut Record| record.calls = 0, "nothing was attached")]
+#[case::no_calls(|record: &mut Record| (record.calls, record.accounted) = (0, 0), "nothing was attached")]
+#[case::unaccounted(|record: &mut Record| record.accounted = 16, "say of 16 how they ended")]
+#[case::aborted(|record: &mut Record| record.aborted = 1, "(`aborted`), counted 1")]
 #[case::not_matched(|record: &mut Record| record.matched = 0, "(`matched`), counted 0")]
 #[case::matched_twice(|record: &mut Record| record.matched = 2, "(`matched`), counted 2")]
 #[case::not_killed(|record: &mut Record| record.killed = 0, "(`killed`), counted 0")]
@@ -178,6 +182,8 @@ fn any_record() -> impl Strategy<Value = Record> {
             bystander,
             control_after,
             calls,
+            accounted: calls,
+            aborted: 0,
             matched,
             killed,
             kill_failed,

@@ -14,7 +14,7 @@ use super::error::RunError;
 use super::output::{Output, Report, parse_events};
 use super::wait::{self, Owned};
 use crate::lab::{Deadlines, LabPaths};
-use crate::scenario::Scenario;
+use crate::scenario::{Mode, Scenario};
 
 const AGENT: &str = "the agent";
 /// Enough of an error to see what it was.
@@ -79,6 +79,10 @@ impl Agent {
             .arg("--policy")
             .arg(&files.policy)
             .args(["--output", "json"])
+            .args(match scenario.mode {
+                Mode::Enforce => ["--mode", "enforce"],
+                Mode::Monitor => ["--mode", "monitor"],
+            })
             .arg("--report")
             .arg(&files.report)
             .env("NOTIFY_SOCKET", &files.notify)

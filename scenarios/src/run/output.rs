@@ -61,6 +61,10 @@ struct HookReport {
 #[derive(Debug, Deserialize)]
 struct Counters {
     calls: u64,
+    process_rejected: u64,
+    filter_rejected: u64,
+    unreadable: u64,
+    aborted: u64,
     matched: u64,
     lost: u64,
     killed: u64,
@@ -76,6 +80,9 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) calls: u64,
+    /// Calls whose end was counted, one way or another.
+    pub(super) accounted: u64,
+    pub(super) aborted: u64,
     pub(super) matched: u64,
     pub(super) lost: u64,
     pub(super) killed: u64,
@@ -102,6 +109,12 @@ impl Report {
         let sum = |counter: fn(&Counters) -> u64| hooks().map(|hook| counter(&hook.counters)).sum();
         Totals {
             calls: sum(|counters| counters.calls),
+            accounted: sum(|counters| {
+                let Counters { process_rejected, filter_rejected, unreadable, aborted, matched, .. } =
+                    counters;
+                process_rejected + filter_rejected + unreadable + aborted + matched
+            }),
+            aborted: sum(|counters| counters.aborted),
             matched: sum(|counters| counters.matched),
             // Wherever an event was lost, its absence proves nothing.
             lost: sum(|counters| counters.lost) + self.undecodable_events + self.unwritten_events,
@@ -147,7 +160,7 @@ mod tests {
     fn hook(misses: &str, killed: u64) -> String {
         format!(
             r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":3,"process_rejected":0,
-            "filter_rejected":1,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":0}}}}"#
+            "filter_rejected":1,"aborted":0,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":0}}}}"#
         )
     }
 
@@ -159,8 +172,16 @@ mod tests {
             hook("0", 2),
             hook("4", 4)
         );
-        let expected =
-            Totals { calls: 9, matched: 6, lost: 3, killed: 7, kill_failed: 3, recursion_misses: Some(5) };
+        let expected = Totals {
+            calls: 9,
+            accounted: 9,
+            aborted: 0,
+            matched: 6,
+            lost: 3,
+            killed: 7,
+            kill_failed: 3,
+            recursion_misses: Some(5),
+        };
         assert_eq!(Report::parse(&text).unwrap().totals(), expected);
     }
 

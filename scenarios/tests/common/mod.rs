@@ -7,7 +7,7 @@ use std::time::Duration;
 use quell_scenarios::effect::Effect;
 use quell_scenarios::lab::{Deadlines, LabPaths};
 use quell_scenarios::scenario::{
-    Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Policy, Position, PreparedFile, Scenario,
+    Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Mode, Policy, Position, PreparedFile, Scenario,
     Target,
 };
 use quell_scenarios::step::{OpenFlag, Step};
@@ -48,6 +48,7 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
         policy: Policy { file: "policies/none.yaml".into(), text: "read by nobody".into() },
         filesystems: vec![FileSystem::Tmpfs],
         position: Position::Host,
+        mode: Mode::Enforce,
         target: Target { act: "target".into(), bystander: "neighbour".into() },
         files: vec![PreparedFile {
             path: "$target".into(),

@@ -72,9 +72,10 @@ fn main() {
         "skipped" => (1, "2"),
         _ => (1 + count, "null"),
     };
+    let rejected = calls - count;
     let text = format!(
         r#"{{"version":1,"policies":[{{"name":"p","hooks":[{{"call":"f","mechanism":"none","recursion_misses":{misses},
-        "counters":{{"calls":{calls},"process_rejected":0,"filter_rejected":0,"matched":{count},"posted":{count},
+        "counters":{{"calls":{calls},"process_rejected":0,"filter_rejected":{rejected},"aborted":0,"matched":{count},"posted":{count},
         "lost":0,"killed":{count},"kill_failed":0,"unreadable":0}}}}]}}],"faults":[]}}"#
     );
     std::fs::write(report, text).expect("write the report");

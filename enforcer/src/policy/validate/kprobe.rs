@@ -29,6 +29,9 @@ pub(super) fn kprobe(walk: &mut Walk<'_>, node: &Node) -> Option<Kprobe> {
         None => walk.boolean(&fields, "syscall", true),
     };
     let args = args(walk, &fields);
+    if let (Some(true), Some(args)) = (syscall, &args) {
+        types_at_syscall(walk, args);
+    }
     let message = optional_text(walk, &fields, "message");
     let selectors = match fields.get("selectors") {
         None => Some(Vec::new()),
@@ -48,6 +51,22 @@ pub(super) fn kprobe(walk: &mut Walk<'_>, node: &Node) -> Option<Kprobe> {
         message: message?,
         span: node.span,
     })
+}
+
+/// A system call is given numbers and user memory. What a user passes must not be taken for a pointer to a kernel object.
+fn types_at_syscall(walk: &mut Walk<'_>, args: &[Arg]) {
+    for arg in args.iter().filter(|arg| matches!(arg.ty, ArgType::File | ArgType::Path | ArgType::Filename)) {
+        let instead = if arg.ty == ArgType::File { "`fd`" } else { "`string`" };
+        walk.push(
+            Diagnostic::new(
+                Code::TypeAtSyscall,
+                arg.span,
+                format!("no system call has an argument of type {}", arg.ty.name()),
+            )
+            .label("a pointer to a kernel object")
+            .help(format!("use {instead}, or hook a kernel function that is given the object")),
+        );
+    }
 }
 
 fn call(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Spanned<String>> {
