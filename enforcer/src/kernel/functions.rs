@@ -101,17 +101,17 @@ impl Functions {
         }
     }
 
-    /// Up to three names that a mistyped one may have meant, best first.
+    /// Up to three names that a mistyped one may have meant, nearest first: few letters wrong, missing, too many or
+    /// swapped.
     #[must_use]
     pub fn similar(&self, name: &str) -> Vec<&str> {
-        let mut scored: Vec<(f64, &str)> = self
-            .names
-            .iter()
-            .map(|known| (strsim::jaro_winkler(known, name), known.as_str()))
-            .filter(|(score, _)| *score > 0.9)
-            .collect();
-        scored.sort_by(|left, right| right.0.total_cmp(&left.0));
-        scored.into_iter().take(3).map(|(_, known)| known).collect()
+        let most = (name.len() / 5).max(1);
+        let near = self.names.iter().filter(|known| known.len().abs_diff(name.len()) <= most);
+        let mut near: Vec<(usize, &str)> =
+            near.map(|known| (strsim::osa_distance(known, name), known.as_str())).collect();
+        near.retain(|(distance, _)| *distance <= most);
+        near.sort_unstable();
+        near.into_iter().take(3).map(|(_, known)| known).collect()
     }
 }
 
