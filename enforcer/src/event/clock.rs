@@ -49,3 +49,21 @@ fn text(wall_ns: i128) -> String {
     // Outside year -9999…9999 only with a broken clock, which is worth seeing as it is.
     Timestamp::from_nanosecond(wall_ns).map_or_else(|_| format!("{wall_ns}ns"), |time| time.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_times_become_wall_times_by_the_offset_of_their_own_clock() {
+        let clock = WallClock { monotonic_ns: 1_000_000_000, boottime_ns: 60_000_000_000 };
+        assert_eq!(clock.of_monotonic(500_000_000), "1970-01-01T00:00:01.5Z");
+        assert_eq!(clock.of_boottime(1), "1970-01-01T00:01:00.000000001Z");
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_shown_as_it_is() {
+        let clock = WallClock { monotonic_ns: i128::from(i64::MAX) * 1000, boottime_ns: 0 };
+        assert_eq!(clock.of_monotonic(0), "9223372036854775807000ns");
+    }
+}

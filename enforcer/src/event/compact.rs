@@ -49,3 +49,79 @@ fn argument(value: &EventValue) -> String {
         other => format!("<{}>", status(other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quell_wire::code::ArgType;
+    use quell_wire::event::{EventHead, SIGNAL_NOT_SENT};
+    use rstest::rstest;
+
+    use super::*;
+
+    const ORIGIN: Origin<'_> = Origin {
+        node: "guest",
+        policy: "p",
+        call: "__x64_sys_write",
+        message: None,
+        labels: &[],
+        mechanism: "kprobe",
+    };
+
+    fn value(arg_type: ArgType, status: ArgStatus, number: u64, bytes: &[u8]) -> EventValue {
+        EventValue { arg_type, status, number, bytes: bytes.to_vec() }
+    }
+
+    fn event(signal_result: i32, actions: u32, flags: u32) -> Event {
+        Event {
+            head: EventHead { tgid: 7, signal_result, actions, flags, ..EventHead::default() },
+            executable: value(ArgType::Path, ArgStatus::Ok, 0, b"/lab/subject"),
+            args: vec![
+                value(ArgType::Fd, ArgStatus::Ok, 3, b"/etc/passwd"),
+                value(ArgType::S32, ArgStatus::Ok, u64::MAX, b""),
+            ],
+        }
+    }
+
+    const KILL: u32 = 1 << Action::Sigkill.number();
+    const NOT_SENT: i32 = SIGNAL_NOT_SENT.cast_signed();
+
+    #[test]
+    fn a_kill_is_one_line() {
+        let expected = "killed     /lab/subject (pid 7) __x64_sys_write(/etc/passwd, -1) [p]";
+        assert_eq!(line(&event(0, KILL, 0), ORIGIN), expected);
+    }
+
+    #[rstest]
+    #[case(event(0, KILL, 0), "killed ")]
+    #[case(event(-11, KILL, 0), "KILL FAILED (errno 11) ")]
+    #[case(event(NOT_SENT, 1, EVENT_MONITORED), "would kill ")]
+    #[case(event(NOT_SENT, 0, EVENT_UNREADABLE), "undecided ")]
+    #[case(event(NOT_SENT, 1, 0), "seen ")]
+    fn the_first_word_says_what_happened(#[case] event: Event, #[case] word: &str) {
+        let line = line(&event, ORIGIN);
+        assert!(line.starts_with(word), "{line}");
+        assert!(!line.contains('\n') && !line.contains("failed closed"), "{line}");
+    }
+
+    #[test]
+    fn a_match_for_want_of_certainty_is_marked() {
+        assert!(line(&event(0, KILL, EVENT_FAILED_CLOSED), ORIGIN).ends_with(" [failed closed]"));
+    }
+
+    #[rstest]
+    #[case(value(ArgType::String, ArgStatus::Ok, 0, b"a\n\"\x1b"), r#""a\n\"\x1b""#)]
+    #[case(value(ArgType::CharBuf, ArgStatus::Truncated, 9000, b"abc"), "\"abc\"…")]
+    #[case(value(ArgType::Path, ArgStatus::Truncated, 0, b"/b/c"), "/b/c…")]
+    #[case(value(ArgType::Fd, ArgStatus::BadFd, 9, b""), "<bad_fd>")]
+    #[case(value(ArgType::Fd, ArgStatus::NoPath, 9, b""), "<no_path>")]
+    #[case(value(ArgType::String, ArgStatus::UserFault, 0, b""), "<user_fault>")]
+    fn an_argument_cannot_break_the_line_or_pretend(#[case] value: EventValue, #[case] shown: &str) {
+        assert_eq!(argument(&value), shown);
+    }
+
+    #[test]
+    fn a_long_argument_is_shortened_visibly() {
+        let shown = argument(&value(ArgType::CharBuf, ArgStatus::Ok, 0, &[b'a'; 81]));
+        assert_eq!(shown, format!("\"{}\"…", "a".repeat(80)));
+    }
+}

@@ -165,6 +165,7 @@ fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use quell_wire::event::EVENT_VERSION;
+    use rstest::rstest;
 
     use super::*;
 
@@ -222,5 +223,77 @@ mod tests {
         assert_eq!(json["process_kprobe"]["action"], "KPROBE_ACTION_POST");
         assert_eq!(json["quell"]["signal_result"], -1);
         assert_eq!(json["quell"]["kill_requested"], true);
+    }
+
+    fn one(arg_type: ArgType, status: ArgStatus, number: u64, bytes: &[u8]) -> Value {
+        argument(&EventValue { arg_type, status, number, bytes: bytes.to_vec() }, None)
+    }
+
+    #[rstest]
+    #[case(ArgType::S32, u64::MAX, json!({"int_arg": -1}))]
+    #[case(ArgType::Int, 7, json!({"int_arg": 7}))]
+    #[case(ArgType::S8, u64::MAX, json!({"int_arg": -1}))]
+    #[case(ArgType::U32, 0xffff_ffff, json!({"uint_arg": 4_294_967_295_u64}))]
+    #[case(ArgType::S64, u64::MAX, json!({"long_arg": "-1"}))]
+    #[case(ArgType::U64, u64::MAX, json!({"size_arg": "18446744073709551615"}))]
+    #[case(ArgType::SizeT, 6, json!({"size_arg": "6"}))]
+    fn numbers_are_spelled_by_their_type(#[case] ty: ArgType, #[case] number: u64, #[case] expected: Value) {
+        assert_eq!(one(ty, ArgStatus::Ok, number, b""), expected);
+    }
+
+    #[rstest]
+    #[case(ArgType::String, json!({"string_arg": "a\u{fffd}b"}))]
+    #[case(ArgType::Filename, json!({"string_arg": "a\u{fffd}b"}))]
+    #[case(ArgType::CharBuf, json!({"bytes_arg": "Yf9i"}))]
+    #[case(ArgType::File, json!({"file_arg": {"path": "a\u{fffd}b"}}))]
+    #[case(ArgType::Fd, json!({"file_arg": {"path": "a\u{fffd}b"}}))]
+    #[case(ArgType::Path, json!({"path_arg": {"path": "a\u{fffd}b"}}))]
+    fn bytes_that_are_not_text_stay_readable_and_buffers_whole(#[case] ty: ArgType, #[case] expected: Value) {
+        assert_eq!(one(ty, ArgStatus::Ok, 3, b"a\xffb"), expected);
+    }
+
+    #[test]
+    fn a_cut_buffer_says_how_long_it_was() {
+        let expected = json!({"truncated_bytes_arg": {"bytes_arg": "YQ==", "orig_size": "9000"}});
+        assert_eq!(one(ArgType::CharBuf, ArgStatus::Truncated, 9000, b"a"), expected);
+    }
+
+    #[test]
+    fn labels_belong_to_their_arguments_and_the_message_to_the_event() {
+        let labels = [None, Some("length".to_owned())];
+        let origin = Origin { message: Some("a write"), labels: &labels, ..ORIGIN };
+        let json = value(&event(1, 0), origin, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["message"], "a write");
+        assert_eq!(json["process_kprobe"]["args"][0].get("label"), None);
+        assert_eq!(json["process_kprobe"]["args"][1]["label"], "length");
+    }
+
+    #[test]
+    fn an_event_without_a_match_names_no_selector_and_no_signal() {
+        let mut event = event(SIGNAL_NOT_SENT.cast_signed(), 0);
+        event.head.selector = NO_SELECTOR;
+        event.head.flags = EVENT_UNREADABLE | EVENT_CUT;
+        event.args[0].status = ArgStatus::UserFault;
+        let json = value(&event, ORIGIN, &WallClock::zero());
+        assert_eq!(json["quell"].get("selector"), None);
+        assert_eq!(json["quell"].get("signal_result"), None);
+        assert_eq!(json["quell"]["flags"], json!(["unreadable_argument", "cut"]));
+        assert_eq!(json["quell"]["arg_status"], json!(["user_fault", "ok"]));
+    }
+
+    #[test]
+    fn every_flag_and_status_has_a_name_of_its_own() {
+        let mut event = event(0, 0);
+        event.head.flags = u32::MAX;
+        let json = value(&event, ORIGIN, &WallClock::zero());
+        let known = quell_wire::event::FLAGS.iter().filter(|code| {
+            let name = code.c_name;
+            name.starts_with("QUELL_EVENT_") && name != "QUELL_EVENT_VERSION"
+        });
+        assert_eq!(json["quell"]["flags"].as_array().unwrap().len(), known.count());
+        let mut names: Vec<_> = ArgStatus::ALL.iter().map(|found| status(*found)).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ArgStatus::ALL.len());
     }
 }

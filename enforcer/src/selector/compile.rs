@@ -167,3 +167,7 @@ pub const fn wire_type(ty: ArgType) -> WireType {
         ArgType::CharBuf => WireType::CharBuf,
     }
 }
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

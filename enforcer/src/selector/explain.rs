@@ -103,3 +103,7 @@ pub fn type_name(number: u32) -> &'static str {
         .find(|ty| super::compile::wire_type(**ty).number() == number)
         .map_or("unknown type", |ty| ty.name())
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

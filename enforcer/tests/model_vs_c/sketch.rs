@@ -119,12 +119,8 @@ pub(crate) fn sketches() -> impl Strategy<Value = Sketch> {
     let types = prop::collection::vec(prop::sample::select(&ArgType::ALL[..]), 5);
     let selectors = prop_oneof![4 => Just(1..2_usize), 4 => Just(2..6_usize), 1 => Just(0..1_usize)]
         .prop_flat_map(|count| prop::collection::vec(selectors(), count));
-    (any::<bool>(), listed, types, selectors).prop_map(|(syscall, listed, types, selectors)| Sketch {
-        syscall,
-        listed,
-        types,
-        selectors,
-    })
+    (prop::bool::weighted(0.2), listed, types, selectors)
+        .prop_map(|(syscall, listed, types, selectors)| Sketch { syscall, listed, types, selectors })
 }
 
 impl Sketch {
@@ -159,8 +155,14 @@ impl Sketch {
         let indices: Vec<usize> = (0..5).filter(|index| self.listed & (1 << index) != 0).collect();
         let is_integer = |index: usize| matches!(self.types[index].class(), TypeClass::Integer { .. });
         let arg = |index: usize| {
-            if self.types[index] != ArgType::CharBuf {
-                return (index, self.types[index], None);
+            let ty = match self.types[index] {
+                // Nobody hands kernel objects to a system call.
+                ArgType::File if self.syscall => ArgType::Fd,
+                ArgType::Path | ArgType::Filename if self.syscall => ArgType::String,
+                other => other,
+            };
+            if ty != ArgType::CharBuf {
+                return (index, ty, None);
             }
             // A size is an integer, or an argument that is not listed.
             let size = (0..5).find(|at| *at != index && (!indices.contains(at) || is_integer(*at)));

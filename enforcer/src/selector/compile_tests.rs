@@ -1,0 +1,139 @@
+//! Constants and flags, number by number: the verifier deletes what these say is not used.
+
+use quell_wire::limits::{FILTER_BYTES, MAX_STRING_VALUE_BYTES};
+use quell_wire::read;
+use rstest::rstest;
+
+use super::*;
+use crate::policy::{Source, TypeClass, parse};
+
+/// The first hook of a policy with these lines under `kprobes`.
+fn kprobe(hook: &str) -> Kprobe {
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - {hook}\n"
+    );
+    parse(&Source::new("t", text)).unwrap().hooks.remove(0)
+}
+
+fn config(text: &str) -> HookConfig {
+    hook(&kprobe(text), 7).unwrap().config
+}
+
+#[test]
+fn the_constants_are_the_largest_numbers_of_the_policy() {
+    let config = config(
+        "{call: __x64_sys_write, args: [{index: 0, type: fd}, {index: 1, type: char_buf, sizeArgIndex: 3}, \
+         {index: 2, type: size_t}], selectors: [\
+         {matchPIDs: [{operator: In, values: [1]}, {operator: NotIn, values: [2, 3, 4]}], \
+          matchArgs: [{index: 0, operator: Equal, values: [/a]}]}, \
+         {matchArgs: [{index: 1, operator: Prefix, values: [seventeen letters]}, \
+          {index: 2, operator: In, values: [1, 2, 3, 4, 5]}], matchActions: [{action: Post}, {action: Sigkill}]}]}",
+    );
+    let expected = HookConfig {
+        hook: 7,
+        flags: HOOK_SYSCALL,
+        args: 3,
+        selectors: 2,
+        pid_entries: 2,
+        pids: 3,
+        arg_filters: 2,
+        values: 5,
+        string_words: 3,
+        actions: 2,
+        arg_type: [WireType::Fd.number(), WireType::CharBuf.number(), WireType::SizeT.number(), 0, 0],
+        arg_index: [0, 1, 2, 0, 0],
+        arg_size: [NO_SIZE_ARG, 2, NO_SIZE_ARG, 0, 0],
+        reserved: 0,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn arguments_keep_their_place_in_the_function() {
+    let config = config(
+        "{call: security_file_permission, syscall: false, args: [{index: 3, type: int}, {index: 1, type: file}]}",
+    );
+    assert_eq!((config.flags, config.args), (0, 2));
+    assert_eq!(config.arg_index[..2], [3, 1]);
+    assert_eq!(config.arg_type[..2], [WireType::S32.number(), WireType::File.number()]);
+}
+
+#[rstest]
+#[case("", 0)]
+#[case("followForks: true", HOOK_FOLLOW_FORKS)]
+#[case("isNamespacePID: true", HOOK_NAMESPACE_PIDS)]
+#[case("followForks: true, isNamespacePID: true", HOOK_FOLLOW_FORKS | HOOK_NAMESPACE_PIDS)]
+fn what_is_read_of_the_process_follows_from_match_pids(#[case] keys: &str, #[case] flags: u32) {
+    let separator = if keys.is_empty() { "" } else { ", " };
+    // In the last entry of the last selector: one flag anywhere is enough.
+    let text = format!(
+        "{{call: f, syscall: false, selectors: [{{matchPIDs: [{{operator: In, values: [1]}}]}}, \
+         {{matchPIDs: [{{operator: In, values: [1]}}, {{operator: In, values: [1]{separator}{keys}}}]}}]}}"
+    );
+    assert_eq!(config(&text).flags, flags);
+}
+
+#[test]
+fn a_hook_without_selectors_posts_every_call() {
+    let hook = hook(&kprobe("{call: __x64_sys_write}"), 0).unwrap();
+    let always = SelectorTree { flags: 0, pids: vec![], args: vec![], actions: vec![WireAction::Post] };
+    assert_eq!(read::selectors(&*hook.filter).unwrap(), [always]);
+    assert_eq!((hook.config.selectors, hook.config.actions, hook.config.arg_filters), (1, 1, 0));
+}
+
+#[rstest]
+#[case("", 0)]
+#[case("{action: Post}", 0)]
+#[case("{action: Sigkill}", SELECTOR_ENFORCES)]
+#[case("{action: Post}, {action: Sigkill}", SELECTOR_ENFORCES)]
+fn a_selector_that_kills_is_marked_as_enforcing(#[case] actions: &str, #[case] flags: u32) {
+    let selectors =
+        selectors(&kprobe(&format!("{{call: __x64_sys_write, selectors: [{{matchActions: [{actions}]}}]}}")));
+    assert_eq!(selectors[0].flags, flags);
+}
+
+#[rstest]
+#[case("int8", "-1", u64::MAX)]
+#[case("int", "-2147483648", 0xffff_ffff_8000_0000)]
+#[case("uint32", "4294967295", 0xffff_ffff)]
+#[case("size_t", "18446744073709551615", u64::MAX)]
+fn numbers_have_the_full_width(#[case] ty: &str, #[case] spelled: &str, #[case] number: u64) {
+    let text = format!(
+        "{{call: f, syscall: false, args: [{{index: 0, type: {ty}}}], selectors: [{{matchArgs: \
+         [{{index: 0, operator: Equal, values: [{spelled}]}}]}}]}}"
+    );
+    assert_eq!(selectors(&kprobe(&text))[0].args[0].values, ValueTree::Numbers(vec![number]));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_size_that_it_would_have() {
+    let value = |number: usize| format!("{number:0>width$}", width = MAX_STRING_VALUE_BYTES as usize);
+    let values: Vec<_> = (0..16).map(|number| format!("\"{}\"", value(number))).collect();
+    let text = format!(
+        "{{call: f, syscall: false, args: [{{index: 0, type: string}}], selectors: [{{matchArgs: \
+         [{{index: 0, operator: Equal, values: [{}]}}]}}]}}",
+        values.join(", ")
+    );
+    let TooLarge { needed } = hook(&kprobe(&text), 0).unwrap_err();
+    assert!(needed > FILTER_BYTES as usize + 200 && needed < FILTER_BYTES as usize + 400, "{needed}");
+}
+
+#[test]
+fn both_sides_agree_on_what_is_a_text_a_path_and_a_number() {
+    let mut numbers = Vec::new();
+    for ty in ArgType::ALL {
+        let wire = wire_type(ty);
+        assert_eq!(wire.is_path(), ty.class() == TypeClass::Path, "{ty:?}");
+        assert_eq!(wire.is_bytes(), !matches!(ty.class(), TypeClass::Integer { .. }), "{ty:?}");
+        numbers.push(wire.number());
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), ArgType::ALL.len(), "two types share a number");
+    for operator in Operator::ALL {
+        assert_eq!(format!("{operator:?}"), format!("{:?}", wire_operator(operator)));
+    }
+    for action in Action::ALL {
+        assert_eq!(format!("{action:?}"), format!("{:?}", wire_action(action)));
+    }
+}

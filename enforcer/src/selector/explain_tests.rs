@@ -1,0 +1,92 @@
+//! The scenarios' policies as the kernel will read them, written down.
+//!
+//! Every policy has its listing in `tests/selector_golden`. After an intended change, write them anew with
+//! `QUELL_BLESS=1 cargo test -p quell --lib selector` and read the difference.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::policy::{Source, parse};
+use crate::selector::compile;
+
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The files of a folder with this extension, by name without it.
+fn names(folder: &Path, extension: &str) -> BTreeSet<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+fn listing_of(file: &Path) -> String {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let source = Source::from_bytes(name, &std::fs::read(file).unwrap()).unwrap();
+    let policy = parse(&source).unwrap();
+    let hooks = policy.hooks.iter().zip(0..);
+    hooks
+        .map(|(kprobe, number)| listing(&kprobe.call.value, &compile::hook(kprobe, number).unwrap()).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_scenario_policy_is_listed_as_written_down() {
+    let (policies, golden) = (folder("../scenarios/policies"), folder("tests/selector_golden"));
+    let bless = std::env::var_os("QUELL_BLESS").is_some();
+    let mut wrong = Vec::new();
+    let named = names(&policies, "yaml");
+    assert!(named.contains("open_kill"), "the policies are elsewhere: {named:?}");
+    for name in &named {
+        let found = listing_of(&policies.join(name).with_extension("yaml"));
+        let path = golden.join(format!("{name}.listing"));
+        if bless {
+            std::fs::write(&path, &found).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if found != expected {
+            wrong.push(format!("{name}:\n--- expected\n{expected}--- found\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(names(&golden, "listing"), named, "a listing without its policy");
+}
+
+#[test]
+fn a_listing_shows_numbers_by_their_sign_and_bytes_escaped() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
+                - call: f\n    syscall: false\n    args: [{index: 0, type: int8}, {index: 1, type: size_t}, \
+                {index: 2, type: string}]\n    selectors:\n    - matchArgs: [{index: 0, operator: NotEqual, values: \
+                [-1, 2]}, {index: 1, operator: In, values: [18446744073709551615]}, {index: 2, operator: Postfix, \
+                values: [\"a\\tä\\\"\"]}]\n";
+    let policy = parse(&Source::new("t", text)).unwrap();
+    let shown = listing("f", &compile::hook(&policy.hooks[0], 2).unwrap()).unwrap();
+    let expected = "hook 2 f (kernel function), 208 of 4096 bytes
+  arg 0: int8 from argument 0
+  arg 1: size_t from argument 1
+  arg 2: string from argument 2
+  selector 0
+    if arg 0 is not -1 | 2
+    if arg 1 is one of 18446744073709551615
+    if arg 2 ends with \"a\\t\\xc3\\xa4\\\"\"
+    then Post
+";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn bytes_that_are_no_selectors_are_an_error_and_not_a_listing() {
+    let policy = parse(&Source::new(
+        "t",
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
+         - call: __x64_sys_write\n",
+    ))
+    .unwrap();
+    let mut hook = compile::hook(&policy.hooks[0], 0).unwrap();
+    hook.filter[8] = 4;
+    assert!(matches!(listing("f", &hook), Err(ReadError::Length { what: "selector", at: 8, length: 4 })));
+}

@@ -1,0 +1,220 @@
+//! The real binary, as far as it goes without privileges: what it says, where, and with which exit code.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use rstest::rstest;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A policy of the scenarios.
+fn policy(name: &str) -> String {
+    root().join("scenarios/policies").join(name).to_str().unwrap().to_owned()
+}
+
+fn five_mistakes() -> String {
+    root().join("enforcer/tests/policy_errors/five-mistakes.yaml").to_str().unwrap().to_owned()
+}
+
+/// Exit code, standard output, standard error.
+fn quell(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("quell").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_valid_policy_is_accepted_with_what_it_leaves_open() {
+    let (code, out, err) = quell(&["check", &policy("kill-write-by-path-at-sys-write.yaml")]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let last = out.lines().last().unwrap();
+    assert!(last.ends_with("policy `kill-write-by-path-at-sys-write` is valid: 1 hook, 1 selector"), "{out}");
+    assert!(out.contains("warning[K007]") && !out.contains("error["), "{out}");
+}
+
+#[test]
+fn a_policy_that_leaves_nothing_open_takes_one_line() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    let text = std::fs::read_to_string(policy("open_kill.yaml")).unwrap().replace("Sigkill", "Post");
+    std::fs::write(file.path(), text).unwrap();
+    let name = file.path().to_str().unwrap();
+    let (code, out, _) = quell(&["check", name]);
+    assert_eq!((code, out), (0, format!("{name}: policy `open-kill` is valid: 1 hook, 1 selector\n")));
+}
+
+#[test]
+fn five_mistakes_are_five_findings_with_their_places() {
+    let (code, out, err) = quell(&["check", &five_mistakes()]);
+    assert_eq!((code, err.as_str()), (3, ""));
+    for (finding, place) in [
+        ("error[P005]", "five-mistakes.yaml:9:5"),
+        ("error[P021]", "five-mistakes.yaml:12:13"),
+        ("error[P026]", "five-mistakes.yaml:15:19"),
+        ("error[P038]", "five-mistakes.yaml:18:17"),
+        ("error[P018]", "five-mistakes.yaml:19:11"),
+    ] {
+        let (_, from_finding) = out.split_once(finding).unwrap_or_else(|| panic!("no {finding} in\n{out}"));
+        let first_place = from_finding.lines().find(|line| line.contains(".yaml:")).unwrap();
+        assert!(first_place.contains(place), "{finding} is at {first_place}");
+    }
+    assert_eq!(out.matches("error[").count(), 5);
+    assert!(out.ends_with("five-mistakes.yaml: 5 errors; nothing is attached\n"), "{out}");
+}
+
+#[test]
+fn the_same_findings_come_as_json_for_programs() {
+    let good = policy("open_kill.yaml");
+    let (code, out, _) = quell(&["check", "--format", "json", &good, &five_mistakes()]);
+    assert_eq!(code, 3);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["accepted"], false);
+    assert_eq!(report["files"][0]["policy"], "open-kill");
+    assert_eq!(report["files"][0]["accepted"], true);
+    assert_eq!(report["files"][1]["accepted"], false);
+    let places: Vec<_> = report["files"][1]["diagnostics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| format!("{} {}:{}", found["code"].as_str().unwrap(), found["line"], found["column"]))
+        .collect();
+    assert_eq!(places, ["P005 9:5", "P021 12:13", "P026 15:19", "P038 18:17", "P018 19:11"]);
+}
+
+#[test]
+fn one_refused_policy_of_a_folder_decides_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(policy("open_kill.yaml"), folder.path().join("a.yaml")).unwrap();
+    let (code, out, _) = quell(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!(code, 0, "{out}");
+    std::fs::copy(five_mistakes(), folder.path().join("b.yml")).unwrap();
+    let (code, out, _) = quell(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!(code, 3);
+    let (good, bad) = (out.find("a.yaml: policy").unwrap(), out.find("b.yml: 5 errors").unwrap());
+    assert!(good < bad, "files come by name:\n{out}");
+}
+
+#[rstest]
+#[case("5.10")]
+#[case("6.1")]
+#[case("6.12")]
+#[case("7.3")]
+fn a_policy_is_planned_for_a_kernel_that_is_not_running(#[case] kernel: &str) {
+    let file = policy("kill-write-by-path-at-security-file-permission.yaml");
+    let (code, out, _) = quell(&["check", "--kernel", kernel, &file]);
+    assert_eq!(code, 0, "{out}");
+    let plan = out.lines().last().unwrap();
+    assert!(plan.trim_start().starts_with(kernel), "{plan}");
+    assert!(plan.ends_with("security_file_permission: kprobe, SIGKILL: full"), "{plan}");
+}
+
+#[test]
+fn a_function_that_a_kernel_lacks_is_refused_for_that_kernel_alone() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    let text = std::fs::read_to_string(policy("open_kill.yaml"))
+        .unwrap()
+        .replace("__x64_sys_write", "__x64_sys_wirte");
+    std::fs::write(file.path(), text).unwrap();
+    let name = file.path().to_str().unwrap();
+    assert_eq!(quell(&["check", name]).0, 0, "without a kernel nobody knows its functions");
+    let (code, out, _) = quell(&["check", "--kernel", "6.12", name]);
+    assert_eq!(code, 3);
+    assert!(out.contains("error[K001]") && out.contains("did you mean __x64_sys_write"), "{out}");
+}
+
+#[test]
+fn an_unknown_kernel_is_named_together_with_the_known_ones() {
+    let (code, out, err) = quell(&["check", "--kernel", "4.19", &policy("open_kill.yaml")]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.starts_with("quell: no facts are recorded for kernel 4.19; there are facts for "), "{err}");
+    assert!(err.contains("5.10, 6.1, 6.12, 7.3"), "{err}");
+}
+
+#[rstest]
+#[case::absent("no-such-file.toml", None, "failed to read facts from ")]
+#[case::other_version(
+    "facts.toml",
+    Some("version = 99\nrelease = \"x\"\n[features]\n[functions]\nfamilies = []\nnames = []\n"),
+    "version 99 instead of 1"
+)]
+#[case::no_facts("facts.toml", Some("colour = \"green\"\n"), "failed to understand facts from ")]
+fn facts_that_cannot_be_used_are_an_error(
+    #[case] name: &str,
+    #[case] content: Option<&str>,
+    #[case] message: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    if let Some(content) = content {
+        std::fs::write(&path, content).unwrap();
+    }
+    let (code, out, err) = quell(&["check", "--facts", path.to_str().unwrap(), &policy("open_kill.yaml")]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains(message) && err.contains(name), "{err}");
+}
+
+#[test]
+fn explain_shows_what_the_kernel_will_read() {
+    let (code, out, err) = quell(&["explain", &policy("open_kill.yaml")]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let listing = root().join("enforcer/tests/selector_golden/open_kill.listing");
+    assert_eq!(out, std::fs::read_to_string(listing).unwrap());
+}
+
+#[test]
+fn explain_of_a_broken_policy_says_what_is_wrong() {
+    let (code, out, err) = quell(&["explain", &five_mistakes()]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert_eq!(err.matches("error[").count(), 5);
+}
+
+#[test]
+fn run_refuses_a_broken_policy_and_attaches_nothing_not_even_a_good_one() {
+    let (code, out, err) = quell(&[
+        "run",
+        "--policy",
+        &policy("open_kill.yaml"),
+        "--policy",
+        &five_mistakes(),
+        "--output",
+        "json",
+    ]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    assert_eq!(err.matches("error[P").count(), 5, "{err}");
+    assert!(err.ends_with("quell: nothing was attached\n"), "{err}");
+}
+
+#[rstest]
+#[case(&["check", "no-such-policy.yaml"])]
+#[case(&["explain", "no-such-policy.yaml"])]
+#[case(&["run", "--policy", "no-such-policy.yaml"])]
+fn a_policy_that_is_not_there_is_named(#[case] arguments: &[&str]) {
+    let (code, out, err) = quell(arguments);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("no-such-policy.yaml") && err.contains("failed to read"), "{err}");
+}
+
+#[test]
+fn a_folder_without_policies_is_an_error_and_not_a_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, err) = quell(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no *.yaml file in"), "{err}");
+}
+
+#[rstest]
+#[case(&[])]
+#[case(&["run"])]
+#[case(&["check"])]
+#[case(&["enforce"])]
+#[case(&["check", "a.yaml", "--kernel", "6.12", "--this-kernel"])]
+fn a_wrong_command_line_shows_the_usage(#[case] arguments: &[&str]) {
+    let (code, out, err) = quell(arguments);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("Usage: quell"), "{err}");
+}
