@@ -46,9 +46,9 @@ impl Source {
     /// What one unit is called.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::ExitStatus => "checks",
-            Self::Libtest => "tests",
-            Self::Lab => "cells",
+            Self::ExitStatus => "check",
+            Self::Libtest => "test",
+            Self::Lab => "cell",
         }
     }
 

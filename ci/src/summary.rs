@@ -56,12 +56,11 @@ impl Run {
             push(
                 text,
                 format_args!(
-                    "{:<12} {result:<8} {:>6.1} {:>7}   {} {}",
+                    "{:<12} {result:<8} {:>6.1} {:>7}   {}",
                     stage.name,
                     stage.took.as_secs_f64(),
                     stage.budget_s,
-                    stage.counts.passed,
-                    stage.source.unit(),
+                    counted(stage.counts.passed, stage.source),
                 ),
             );
         }
@@ -92,10 +91,14 @@ impl Run {
             let mut sum = Counts::default();
             of_source.for_each(|stage| sum += stage.counts);
             if sum.sum() > 0 {
-                push(text, format_args!("{} {}: {origin}", sum.sum(), source.unit()));
+                push(text, format_args!("{}: {origin}", counted(sum.sum(), source)));
             }
         }
     }
+}
+
+fn counted(number: u64, source: Source) -> String {
+    format!("{number} {}{}", source.unit(), if number == 1 { "" } else { "s" })
 }
 
 fn failure(text: &mut String, stage: &Finished) {
