@@ -38,6 +38,7 @@ pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
         exactly("matched", "selector match", expect.matched, record.matched),
         exactly("killed", "successful kill", expect.killed, record.killed),
         exactly("kill_failed", "failed kill", 0, record.kill_failed),
+        faults(expect, record),
         exactly("events", "event about the acting process", expect.events, record.events),
     ]
     .into_iter()
@@ -121,6 +122,20 @@ fn hook_was_seen(record: &Record) -> Option<String> {
 fn calls_are_accounted_for(record: &Record) -> Option<String> {
     (record.calls != record.accounted).then(|| {
         format!("the programs saw {} calls, but say of {} how they ended", record.calls, record.accounted)
+    })
+}
+
+fn faults(expect: &Expectation, record: &Record) -> Option<String> {
+    let mut expected: Vec<(&str, i32)> =
+        expect.faults.iter().map(|fault| (fault.site.as_str(), fault.errno)).collect();
+    let mut seen: Vec<(&str, i32)> =
+        record.faults.iter().map(|fault| (fault.site.as_str(), fault.errno)).collect();
+    expected.sort_unstable();
+    seen.sort_unstable();
+    (expected != seen).then(|| {
+        format!(
+            "helpers should have failed in the kernel at {expected:?} (place, errno), and failed at {seen:?}"
+        )
     })
 }
 

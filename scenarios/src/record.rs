@@ -28,6 +28,17 @@ pub struct Performance {
     pub stderr: String,
 }
 
+/// A helper that failed in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where, by the enforcer's name for the place.
+    pub site: String,
+    /// With which errno.
+    pub errno: i32,
+    /// How often.
+    pub count: u64,
+}
+
 /// Everything that one cell saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -51,6 +62,8 @@ pub struct Record {
     pub killed: u64,
     /// Failed `bpf_send_signal` calls.
     pub kill_failed: u64,
+    /// Helpers that failed in the kernel, whoever's call it was.
+    pub faults: Vec<Fault>,
     /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` where the kernel does not
     /// count them (before 5.12).
     pub recursion_misses: Option<u64>,

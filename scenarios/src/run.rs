@@ -103,6 +103,7 @@ pub fn run(
         matched: totals.matched,
         killed: totals.killed,
         kill_failed: totals.kill_failed,
+        faults: output.report.faults().to_vec(),
         recursion_misses: totals.recursion_misses,
         lost_events: totals.lost,
         events: u64::try_from(events.len()).unwrap_or(u64::MAX),

@@ -141,6 +141,19 @@ pub struct Expectation {
     pub killed: u64,
     /// Events about the acting process that the agent must have printed, exactly.
     pub events: u64,
+    /// Helpers that must have failed in the kernel; no other may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<ExpectedFault>,
+}
+
+/// A place and an errno, however often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedFault {
+    /// Where, by the enforcer's name for the place.
+    pub site: String,
+    /// With which errno.
+    pub errno: i32,
 }
 
 /// Fate of the acting process.

@@ -42,6 +42,7 @@ pub(crate) fn killed_and_prevented() -> Expectation {
         matched: 1,
         killed: 1,
         events: 1,
+        faults: Vec::new(),
     }
 }
 
@@ -70,6 +71,7 @@ pub(crate) fn good_record() -> Record {
         matched: 1,
         killed: 1,
         kill_failed: 0,
+        faults: Vec::new(),
         recursion_misses: Some(0),
         lost_events: 0,
         events: 1,

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
+use crate::record::Fault;
+use crate::scenario::ExpectedFault;
 
 fn performance(fate: ProcessFate, effect_happened: bool, untouched: bool) -> Performance {
     Performance { fate, effect_happened, untouched, stderr: String::new() }
@@ -22,6 +24,7 @@ fn killed_and_prevented() -> (Expectation, Record) {
             matched: 1,
             killed: 1,
             events: 1,
+            faults: vec![ExpectedFault { site: "user_string".into(), errno: 14 }],
         },
         Record {
             control_before: done(),
@@ -34,6 +37,7 @@ fn killed_and_prevented() -> (Expectation, Record) {
             matched: 1,
             killed: 1,
             kill_failed: 0,
+            faults: vec![Fault { site: "user_string".into(), errno: 14, count: 3 }],
             recursion_misses: Some(0),
             lost_events: 0,
             events: 1,
@@ -93,6 +97,8 @@ fn kernel_that_does_not_count_misses_can_pass() {
 #[case::not_killed(|record: &mut Record| record.killed = 0, "(`killed`), counted 0")]
 #[case::killed_twice(|record: &mut Record| record.killed = 2, "(`killed`), counted 2")]
 #[case::kill_failed(|record: &mut Record| record.kill_failed = 1, "(`kill_failed`), counted 1")]
+#[case::no_fault(|record: &mut Record| record.faults.clear(), "failed at []")]
+#[case::other_fault(|record: &mut Record| record.faults[0].errno = 1, "user_string\", 1")]
 #[case::not_seen(|record: &mut Record| record.events = 0, "(`events`), counted 0")]
 #[case::seen_twice(|record: &mut Record| record.events = 2, "(`events`), counted 2")]
 fn one_difference_is_one_failure_with_its_own_sentence(
@@ -153,7 +159,7 @@ fn any_expectation() -> impl Strategy<Value = Expectation> {
     let process = prop_oneof![Just(ExpectedProcess::Killed), Just(ExpectedProcess::Survives)];
     let effect = prop_oneof![Just(ExpectedEffect::Prevented), Just(ExpectedEffect::Happens)];
     (process, effect, 0..3_u64, 0..3_u64, 0..3_u64).prop_map(|(process, effect, matched, killed, events)| {
-        Expectation { process, effect, matched, killed, events }
+        Expectation { process, effect, matched, killed, events, faults: Vec::new() }
     })
 }
 
@@ -187,6 +193,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             matched,
             killed,
             kill_failed,
+            faults: Vec::new(),
             recursion_misses,
             lost_events,
             events,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::error::RunError;
+use crate::record::Fault;
 
 const REPORT_VERSION: u64 = 1;
 
@@ -33,6 +34,7 @@ impl Output {
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     policies: Vec<PolicyReport>,
+    faults: Vec<Fault>,
     /// Records of the ring that the agent could not read.
     #[serde(default)]
     undecodable_events: u64,
@@ -102,6 +104,11 @@ impl Report {
             return Err(RunError::ReportWithoutHooks);
         }
         Ok(report)
+    }
+
+    /// Helpers that failed in the kernel.
+    pub(super) fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -188,7 +195,7 @@ mod tests {
     #[test]
     fn events_lost_behind_the_ring_are_lost_too() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"undecodable_events":3,"unwritten_events":5}}"#,
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":3,"unwritten_events":5}}"#,
             hook("0", 1)
         );
         assert_eq!(Report::parse(&text).unwrap().totals().lost, 9);
@@ -197,7 +204,7 @@ mod tests {
     #[test]
     fn one_kernel_that_does_not_count_misses_makes_their_sum_unknown() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}]}}"#,
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}],"faults":[]}}"#,
             hook("null", 1),
             hook("0", 2)
         );
@@ -206,8 +213,9 @@ mod tests {
 
     #[test]
     fn missing_miss_count_is_an_error() {
-        let text = format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}]}}"#, hook("0", 1))
-            .replace(r#""recursion_misses":0,"#, "");
+        let text =
+            format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[]}}"#, hook("0", 1))
+                .replace(r#""recursion_misses":0,"#, "");
         assert!(matches!(Report::parse(&text), Err(RunError::Report(_))));
     }
 
@@ -219,7 +227,8 @@ mod tests {
 
     #[test]
     fn report_without_hooks_is_refused() {
-        let error = Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}]}"#).unwrap_err();
+        let error =
+            Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}],"faults":[]}"#).unwrap_err();
         assert!(matches!(error, RunError::ReportWithoutHooks));
     }
 

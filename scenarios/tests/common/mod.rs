@@ -67,6 +67,7 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
             matched: 1,
             killed: 1,
             events: 1,
+            faults: Vec::new(),
         },
     }
 }
