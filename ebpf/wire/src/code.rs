@@ -1,6 +1,6 @@
 //! The numbers of the language: operators, argument types, actions, argument statuses.
 //!
-//! Where the peer's published encoding has a number for a name, ours is the same, so that byte listings read alike.
+//! Where Tetragon's published encoding has a number for a name, ours is the same, so that byte listings read alike.
 
 use crate::schema::codes;
 

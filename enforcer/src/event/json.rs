@@ -1,4 +1,4 @@
-//! Events as JSON lines in the peer's schema, with what it has no place for under `quell`.
+//! Events as JSON lines in the schema of Tetragon's events, with what that has no place for under `quell`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -204,7 +204,7 @@ mod tests {
     };
 
     #[test]
-    fn a_kill_is_in_the_peers_schema() {
+    fn a_kill_is_written_in_tetragons_schema() {
         let json = value(&event(0, 1 << Action::Sigkill.number()), ORIGIN, &WallClock::zero());
         let kprobe = &json["process_kprobe"];
         assert_eq!(kprobe["action"], "KPROBE_ACTION_SIGKILL");

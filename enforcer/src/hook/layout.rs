@@ -1,7 +1,7 @@
 //! Compares the wire's records with the layouts that the compiled object carries, before anything is attached.
 
-use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{MemberAttr, Struct};
+use libbpf_rs::btf::{Btf, HasSize};
 use quell_wire::Layout;
 
 /// The object was built from another header than this agent.
@@ -31,6 +31,11 @@ pub fn check(btf: &Btf<'_>, layouts: &[Layout]) -> Result<(), LayoutError> {
 fn check_one(btf: &Btf<'_>, layout: &Layout) -> Result<(), LayoutError> {
     let name = layout.c_name;
     let found: Struct<'_> = btf.type_by_name(name).ok_or(LayoutError::Missing(name))?;
+    let sizes = (found.size(), layout.size);
+    if sizes.0 != sizes.1 {
+        let difference = format!("object has {} bytes, agent has {}", sizes.0, sizes.1);
+        return Err(LayoutError::Differs { name, difference });
+    }
     let fields: Vec<String> = found
         .iter()
         .map(|member| {

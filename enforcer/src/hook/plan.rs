@@ -215,8 +215,7 @@ fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) 
     let Some(parameters) = facts.prototypes.get(name) else { return };
     for arg in &kprobe.args {
         let Some(parameter) = parameters.get(usize::from(arg.index)) else {
-            let count = parameters.len();
-            let message = format!("`{name}` has {count} arguments, index {} is not among them", arg.index);
+            let message = format!("`{name}` has no argument {}: it takes {}", arg.index, parameters.len());
             found.push(
                 Diagnostic::new(Code::Prototype, arg.span, message)
                     .label("no such argument")
@@ -226,7 +225,7 @@ fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) 
         };
         if !fits(arg.ty, parameter) {
             let message = format!(
-                "argument {} of `{name}` is {}, not a {}",
+                "argument {} of `{name}` is {}, not of type {}",
                 arg.index,
                 describe(parameter),
                 arg.ty.name()
@@ -267,6 +266,16 @@ fn describe(parameter: &Parameter) -> String {
     }
 }
 
+/// Where the kernel has copied what a system call was given.
+fn behind_the_copy(call: &str) -> &'static str {
+    match call {
+        "__x64_sys_open" | "__x64_sys_openat" | "__x64_sys_openat2" | "__x64_sys_creat" => {
+            "hook behind the copy: security_file_open with type file, or vfs_open with type path"
+        }
+        _ => "hook a kernel function behind the copy that is given a file or a path, where there is one",
+    }
+}
+
 /// What a kill at this hook leaves open; each item is a remark as well.
 fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
     let mut missing = Vec::new();
@@ -281,7 +290,7 @@ fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
             found.push(
                 Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
                     .label("read from user memory before the kernel copies it")
-                    .help("hook a function behind the copy, such as security_file_open with type file"),
+                    .help(behind_the_copy(&kprobe.call.value)),
             );
         }
     }

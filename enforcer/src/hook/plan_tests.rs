@@ -165,14 +165,20 @@ fn with_prototypes() -> KernelFacts {
 #[rstest]
 #[case("file", None)]
 #[case("uint64", None)]
-#[case("path", Some("argument 1 of `security_file_permission` is a pointer to struct file, not a path"))]
+#[case(
+    "path",
+    Some("argument 1 of `security_file_permission` is a pointer to struct file, not of type path")
+)]
 #[case(
     "filename",
-    Some("argument 1 of `security_file_permission` is a pointer to struct file, not a filename")
+    Some("argument 1 of `security_file_permission` is a pointer to struct file, not of type filename")
 )]
-#[case("string", Some("argument 1 of `security_file_permission` is a pointer to struct file, not a string"))]
-#[case("fd", Some("argument 1 of `security_file_permission` is a pointer to struct file, not a fd"))]
-#[case("int", Some("argument 1 of `security_file_permission` is a pointer to struct file, not a int"))]
+#[case(
+    "string",
+    Some("argument 1 of `security_file_permission` is a pointer to struct file, not of type string")
+)]
+#[case("fd", Some("argument 1 of `security_file_permission` is a pointer to struct file, not of type fd"))]
+#[case("int", Some("argument 1 of `security_file_permission` is a pointer to struct file, not of type int"))]
 fn an_argument_has_the_type_that_the_function_has(#[case] ty: &str, #[case] message: Option<&str>) {
     let source = source("security_file_permission", ty, "Post");
     let planned = planned(&source, &with_prototypes());
@@ -192,7 +198,7 @@ fn an_argument_behind_the_last_one_is_refused() {
     facts.prototypes.get_mut("security_file_permission").unwrap().truncate(1);
     let refused = planned(&source("security_file_permission", "file", "Post"), &facts).unwrap_err();
     assert_eq!(found(&refused), ["error[K005] 18:8"]);
-    assert!(refused.as_slice()[0].message.contains("has 1 arguments, index 1"), "{refused}");
+    assert!(refused.as_slice()[0].message.contains("has no argument 1: it takes 1"), "{refused}");
 }
 
 #[rstest]
