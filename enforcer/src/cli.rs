@@ -11,7 +11,7 @@ use quell::exit;
 use quell::kernel::facts::{Answer, Feature, KernelFacts};
 use quell::kernel::{probe, recorded};
 use quell::policy::{Diagnostics, Style, render};
-use quell::run::{self, Options, Output, RunError};
+use quell::run::{self, Options, Output, Progress, RunError};
 use quell::selector::{compile, explain};
 
 /// Stops processes inside the Linux kernel according to a policy, and says what that really prevents.
@@ -237,8 +237,22 @@ fn probe_kernel(format: ProbeFormat) -> Result<u8> {
 }
 
 fn run(options: &Options) -> Result<u8> {
-    match run::run(options, &mut complain) {
-        Ok(_) => Ok(exit::OK),
+    let mode = if options.monitor { "watching" } else { "enforcing" };
+    let mut tell = |progress: Progress<'_>| match progress {
+        Progress::Remarks(remarks) => complain(remarks),
+        Progress::Enforcing(plans) => {
+            for plan in plans {
+                for hook in &plan.hooks {
+                    eprintln!("quell: {mode} {}: {hook}", plan.policy);
+                }
+            }
+        }
+    };
+    match run::run(options, &mut tell) {
+        Ok(report) => {
+            eprint!("{report}");
+            Ok(exit::OK)
+        }
         Err(RunError::Policies(files)) => {
             files.iter().for_each(complain);
             eprintln!("quell: nothing was attached");

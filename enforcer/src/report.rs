@@ -1,6 +1,7 @@
 //! The report that a run leaves behind: per hook what was counted, and what failed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use quell_wire::hook::{FaultSite, HookCounters};
 use serde::Serialize;
@@ -95,6 +96,36 @@ struct FaultReport {
     count: u64,
 }
 
+impl fmt::Display for Report {
+    /// One line per hook, and one per place where helpers failed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for policy in &self.policies {
+            for HookReport { call, counters, recursion_misses, .. } in &policy.hooks {
+                let CounterReport { calls, matched, killed, kill_failed, unreadable, lost, .. } = counters;
+                write!(f, "{}: {call}: {calls} calls, {matched} matched, {killed} killed", policy.name)?;
+                let rare = [
+                    (*kill_failed, "kills refused by the kernel"),
+                    (*unreadable, "undecided"),
+                    (*lost, "events lost"),
+                    (recursion_misses.unwrap_or(0), "calls not shown by the kernel"),
+                ];
+                for (count, what) in rare.into_iter().filter(|(count, _)| *count > 0) {
+                    write!(f, ", {count} {what}")?;
+                }
+                writeln!(f)?;
+            }
+        }
+        for FaultReport { site, errno, count } in &self.faults {
+            writeln!(f, "failed helpers: {site}, errno {errno}: {count}")?;
+        }
+        let behind = [(self.undecodable_events, "not understood"), (self.unwritten_events, "not written")];
+        for (count, what) in behind.into_iter().filter(|(count, _)| *count > 0) {
+            writeln!(f, "events {what}: {count}")?;
+        }
+        Ok(())
+    }
+}
+
 /// Joins plans and results; the results are in the order of the plans' hooks.
 #[must_use]
 pub fn report(plans: &[Plan], results: &Detached, undecodable_events: u64, unwritten_events: u64) -> Report {
@@ -128,4 +159,55 @@ pub fn report(plans: &[Plan], results: &Detached, undecodable_events: u64, unwri
         .map(|((site, errno), count)| FaultReport { site: site.label(), errno, count })
         .collect();
     Report { version: REPORT_VERSION, policies, faults, undecodable_events, unwritten_events }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hook::attach::HookResult;
+    use crate::hook::load::HookStatistics;
+    use crate::policy::{Diagnostics, Source};
+    use crate::selector::compile;
+
+    #[test]
+    fn what_was_counted_is_told_in_lines_and_what_failed_is_never_left_out() {
+        let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: p\nspec:\n  kprobes:\n  \
+                    - call: __x64_sys_write\n";
+        let source = Source::new("p.yaml", text);
+        let policy = crate::policy::parse(&source).unwrap();
+        let hook = crate::hook::plan::PlannedHook {
+            call: "__x64_sys_write".into(),
+            message: None,
+            labels: vec![],
+            mechanism: Mechanism::Kprobe,
+            enforcement: Enforcement::Full,
+            enforces: true,
+            compiled: compile::hook(&policy.hooks[0], 0).unwrap(),
+        };
+        let plan = Plan { policy: "p".into(), hooks: vec![hook], remarks: Diagnostics::new(source, vec![]) };
+        let counters = HookCounters {
+            calls: 9,
+            matched: 3,
+            killed: 1,
+            kill_failed: 2,
+            lost: 4,
+            ..HookCounters::default()
+        };
+        let results = Detached {
+            hooks: vec![HookResult {
+                call: "__x64_sys_write".into(),
+                statistics: HookStatistics { counters, faults: vec![(FaultSite::SendSignal, 1, 2)] },
+                recursion_misses: None,
+            }],
+        };
+        let report = report(&[plan], &results, 0, 5);
+        assert_eq!(
+            report.to_string(),
+            "p: __x64_sys_write: 9 calls, 3 matched, 1 killed, 2 kills refused by the kernel, 4 events lost\n\
+             failed helpers: send_signal, errno 1: 2\nevents not written: 5\n"
+        );
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["policies"][0]["hooks"][0]["recursion_misses"], serde_json::Value::Null);
+        assert_eq!(json["faults"][0]["errno"], 1);
+    }
 }

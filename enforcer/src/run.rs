@@ -78,15 +78,24 @@ pub enum RunError {
     },
 }
 
-/// Runs until SIGTERM or SIGINT. `remark` gets what authors should know, once per policy, before anything is attached.
+/// What a run tells whoever started it.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// What an author should know; once per policy that has remarks, before anything is attached.
+    Remarks(&'a Diagnostics),
+    /// Every hook of every policy is in force.
+    Enforcing(&'a [Plan]),
+}
+
+/// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// Whatever kept it from enforcing every policy as written, or from reporting at the end.
-pub fn run(options: &Options, remark: &mut dyn FnMut(&Diagnostics)) -> Result<Report, RunError> {
+pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
     let stop = stop_flag()?;
     let plans = plan_all(&options.policies)?;
     for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
-        remark(&plan.remarks);
+        progress(Progress::Remarks(&plan.remarks));
     }
     let hooks: Vec<PlannedHook> = plans.iter().flat_map(|plan| plan.hooks.clone()).collect();
     let mut attached = attach::attach(&hooks, options.monitor)?;
@@ -108,6 +117,7 @@ pub fn run(options: &Options, remark: &mut dyn FnMut(&Diagnostics)) -> Result<Re
 
     sd_notify::notify(&[NotifyState::Ready])
         .map_err(|error| environment("say that enforcement began", error.to_string()))?;
+    progress(Progress::Enforcing(&plans));
     while !stop.load(Ordering::Relaxed) {
         match ring.poll(POLL) {
             Ok(()) => {}
