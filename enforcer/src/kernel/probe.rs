@@ -78,12 +78,16 @@ fn helper(id: libbpf_sys::bpf_func_id) -> Answer {
 fn answer(result: libbpf_rs::Result<bool>) -> Answer {
     match result {
         Ok(true) => Answer::Present,
-        Ok(false) if !nix::unistd::geteuid().is_root() => {
-            Answer::Unknown("probing programs and maps needs root".into())
-        }
-        Ok(false) => Answer::Absent,
+        // The kernel's no to a process that may load nothing at all is not a no about the feature.
+        Ok(false) if may_load_programs() => Answer::Absent,
+        Ok(false) => Answer::Unknown("this process may not load BPF programs; try as root".into()),
         Err(error) => Answer::Unknown(error.to_string()),
     }
+}
+
+/// Whether the simplest program, which every kernel with BPF has, can be loaded.
+fn may_load_programs() -> bool {
+    matches!(ProgramType::SocketFilter.is_supported(), Ok(true)) && nix::unistd::geteuid().is_root()
 }
 
 fn file(path: &Path) -> Answer {
