@@ -15,8 +15,8 @@ use crate::tiers::Tiers;
 use crate::{root, task_clippy, task_fmt};
 
 /// All stages in their order; the first one is over before this program begins.
-pub(crate) const STAGES: [&str; 9] =
-    [PREPARE, "fmt", "tidy", "codegen", "clippy", "tests", "release", "lab", "self-tests"];
+pub(crate) const STAGES: [&str; 10] =
+    [PREPARE, "fmt", "tidy", "codegen", "clippy", "tests", "release", "facts", "lab", "self-tests"];
 const PREPARE: &str = "prepare";
 
 /// `cargo xtask test`
@@ -80,6 +80,7 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
         check("clippy", task_clippy::step()),
         Stage { name: "tests", step: tests, source: Source::Libtest },
         check("release", Step::of([door(), "--build-only".into()])),
+        check("facts", Step::of([door(), "--facts".into(), "--out".into(), out.join("facts").into()])),
         Stage { name: "lab", step: lab, source: Source::Lab },
         Stage { name: "self-tests", step: Step::cargo(&self_tests), source: Source::Libtest },
     ])
