@@ -53,7 +53,8 @@ impl Source {
     }
 
     /// Counts what a stage did. A stage that failed counts at least one failure, also when its output names none: tests
-    /// that do not compile print no result. A stage that should have counted something and did not is a failure too.
+    /// that do not compile print no result. A stage that should have decided something and did not is a failure too; what
+    /// was skipped is no proof.
     pub(crate) fn count(self, output: &str, success: bool) -> Counts {
         let mut counts = match self {
             Self::ExitStatus if success => Counts { passed: 1, ..Counts::default() },
@@ -61,7 +62,7 @@ impl Source {
             Self::Libtest => libtest(output),
             Self::Lab => closing_line(output).unwrap_or_default(),
         };
-        if counts.failed == 0 && (!success || counts.sum() == 0) {
+        if counts.failed == 0 && (!success || counts.passed == 0) {
             counts.failed = 1;
         }
         counts
@@ -133,6 +134,18 @@ mod tests {
     )]
     #[case::a_lab_that_did_not_finish(Source::Lab, "no kernel\n", false, counts(0, 1, 0))]
     #[case::a_green_lab_without_a_cell(Source::Lab, "0 passed, 0 failed, 0 skipped\n", true, counts(0, 1, 0))]
+    #[case::a_green_lab_of_skipped_cells(
+        Source::Lab,
+        "0 passed, 0 failed, 4 skipped\n",
+        true,
+        counts(0, 1, 4)
+    )]
+    #[case::tests_that_are_all_ignored(
+        Source::Libtest,
+        "test result: ok. 0 passed; 0 failed; 2 ignored; 0 measured\n",
+        true,
+        counts(0, 1, 2)
+    )]
     #[case::a_lab_that_fails_with_green_cells(
         Source::Lab,
         "2 passed, 0 failed, 0 skipped\n",

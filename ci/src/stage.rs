@@ -107,6 +107,14 @@ fn judge(stage: &Stage, output: &str, success: bool, took: Duration, budget_s: u
     } else if counts.failed > 0 {
         reasons.push(format!("it succeeded without any {}", stage.source.unit()));
     }
+    // Every kernel of the catalogue has everything that the scenarios need, so a skipped cell is lost coverage.
+    if stage.source == Source::Lab && counts.skipped > 0 {
+        reasons.push(format!(
+            "{} of the lab's cells were skipped, and the whole matrix has to be performed; the table says why",
+            counts.skipped
+        ));
+        counts.failed = counts.failed.max(1);
+    }
     if !success {
         let failed = failed_tests(output);
         excerpt = if failed.is_empty() { last_lines(output) } else { lines(&failed) };
@@ -180,6 +188,17 @@ mod tests {
         let finished = judged(Source::Libtest, output, false, 1);
         assert_eq!(finished.excerpt, ["a"]);
         assert_eq!(finished.reasons, ["`cargo test` failed"]);
+    }
+
+    #[test]
+    fn a_lab_that_skips_a_cell_fails_and_says_how_many() {
+        let finished = judged(Source::Lab, "67 passed, 0 failed, 1 skipped\n", true, 1);
+        assert!(
+            finished.reasons[0].starts_with("1 of the lab's cells were skipped"),
+            "{:?}",
+            finished.reasons
+        );
+        assert_eq!(finished.counts, Counts { passed: 67, failed: 1, skipped: 1 });
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const GUEST_DID_NOT_BOOT: u8 = 12;
 pub const GUEST_DID_NOT_ANSWER: u8 = 13;
 /// QEMU ended unasked, the guest broke the protocol, or the lab itself failed.
 pub const LAB_BROKEN: u8 = 14;
-/// The filters select no cell: a run without cells proves nothing.
+/// The filters select no cell, or every selected cell was skipped: a run that performed no cell proves nothing.
 pub const NOTHING_SELECTED: u8 = 15;
 /// A booted kernel disagrees with its recorded facts.
 pub const FACTS_DISAGREE: u8 = 16;
@@ -43,7 +43,7 @@ pub fn code(view: &RunView) -> u8 {
     [LAB_BROKEN, KERNEL_CRASHED, GUEST_DID_NOT_BOOT, GUEST_DID_NOT_ANSWER, SCENARIO_FAILED]
         .into_iter()
         .find(|code| found.contains(code))
-        .unwrap_or(ALL_GREEN)
+        .unwrap_or(if view.counts().passed > 0 { ALL_GREEN } else { NOTHING_SELECTED })
 }
 
 fn of_cell(outcome: &Outcome) -> u8 {
@@ -78,6 +78,7 @@ mod tests {
     #[rstest]
     #[case(&[Outcome::Passed, Outcome::Passed], ALL_GREEN)]
     #[case(&[Outcome::Passed, Outcome::Skipped("no ext4".into())], ALL_GREEN)]
+    #[case(&[Outcome::Skipped("no ext4".into()), Outcome::Skipped("no ext4".into())], NOTHING_SELECTED)]
     #[case(&[Outcome::Passed, Outcome::Failed(vec!["x".into()])], SCENARIO_FAILED)]
     #[case(&[Outcome::Failed(vec!["x".into()]), crashed()], KERNEL_CRASHED)]
     #[case(&[Outcome::Broken(BrokenCause::NoHello { waited: "x".into() })], GUEST_DID_NOT_BOOT)]
