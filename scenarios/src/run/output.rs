@@ -36,10 +36,8 @@ pub(super) struct Report {
     policies: Vec<PolicyReport>,
     faults: Vec<Fault>,
     /// Records of the ring that the agent could not read.
-    #[serde(default)]
     undecodable_events: u64,
     /// Events that the agent could not write out.
-    #[serde(default)]
     unwritten_events: u64,
 }
 
@@ -63,6 +61,8 @@ struct HookReport {
 #[derive(Debug, Deserialize)]
 struct Counters {
     calls: u64,
+    /// Calls of the agent itself, which are let through.
+    own: u64,
     process_rejected: u64,
     filter_rejected: u64,
     unreadable: u64,
@@ -117,9 +117,9 @@ impl Report {
         Totals {
             calls: sum(|counters| counters.calls),
             accounted: sum(|counters| {
-                let Counters { process_rejected, filter_rejected, unreadable, aborted, matched, .. } =
+                let Counters { own, process_rejected, filter_rejected, unreadable, aborted, matched, .. } =
                     counters;
-                process_rejected + filter_rejected + unreadable + aborted + matched
+                own + process_rejected + filter_rejected + unreadable + aborted + matched
             }),
             aborted: sum(|counters| counters.aborted),
             matched: sum(|counters| counters.matched),
@@ -162,11 +162,13 @@ pub(super) fn parse_events(text: &str) -> Result<Vec<AgentEvent>, RunError> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     fn hook(misses: &str, killed: u64) -> String {
         format!(
-            r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":3,"process_rejected":0,
+            r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":4,"own":1,"process_rejected":0,
             "filter_rejected":1,"aborted":0,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":0}}}}"#
         )
     }
@@ -174,14 +176,14 @@ mod tests {
     #[test]
     fn totals_are_sums_over_every_hook_of_every_policy() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}},{{"name":"b","hooks":[{}]}}],"faults":[]}}"#,
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}},{{"name":"b","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
             hook("1", 1),
             hook("0", 2),
             hook("4", 4)
         );
         let expected = Totals {
-            calls: 9,
-            accounted: 9,
+            calls: 12,
+            accounted: 12,
             aborted: 0,
             matched: 6,
             lost: 3,
@@ -204,7 +206,7 @@ mod tests {
     #[test]
     fn one_kernel_that_does_not_count_misses_makes_their_sum_unknown() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}],"faults":[]}}"#,
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
             hook("null", 1),
             hook("0", 2)
         );
@@ -214,9 +216,24 @@ mod tests {
     #[test]
     fn missing_miss_count_is_an_error() {
         let text =
-            format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[]}}"#, hook("0", 1))
+            format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#, hook("0", 1))
                 .replace(r#""recursion_misses":0,"#, "");
         assert!(matches!(Report::parse(&text), Err(RunError::Report(_))));
+    }
+
+    #[rstest]
+    #[case(r#""own":1,"#)]
+    #[case(r#","undecodable_events":0"#)]
+    #[case(r#","unwritten_events":0"#)]
+    fn missing_counter_is_an_error(#[case] counter: &str) {
+        let text = format!(
+            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
+            hook("0", 1)
+        );
+        assert!(Report::parse(&text).is_ok());
+        let without = text.replace(counter, "");
+        assert_ne!(without, text);
+        assert!(matches!(Report::parse(&without), Err(RunError::Report(_))));
     }
 
     #[test]
@@ -228,7 +245,7 @@ mod tests {
     #[test]
     fn report_without_hooks_is_refused() {
         let error =
-            Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}],"faults":[]}"#).unwrap_err();
+            Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}],"faults":[],"undecodable_events":0,"unwritten_events":0}"#).unwrap_err();
         assert!(matches!(error, RunError::ReportWithoutHooks));
     }
 
