@@ -2,6 +2,7 @@
 //! must not hide what the kernels say.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,6 +41,14 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     tiers.check(&STAGES)?;
     let out = root().join(&args.out);
     fs::create_dir_all(&out).with_context(|| format!("failed to create {}", out.display()))?;
+    let path = out.join("summary.txt");
+    // A run that dies must not leave the summary of an earlier one.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("failed to remove {}", path.display()));
+        }
+        _ => {}
+    }
     let (chosen, left_out) = choose(stages(&out)?, &args.stage)?;
 
     let mut finished = Vec::new();
@@ -58,7 +67,6 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let total_s = (before + begun.elapsed()).as_secs();
     let run = Run { stages: finished, left_out, total_s, total_budget_s: tiers.total_s };
     let text = run.render();
-    let path = out.join("summary.txt");
     fs::write(&path, &text).with_context(|| format!("failed to write {}", path.display()))?;
     println!("logs and reports: {}\n", out.display());
     print!("{text}");

@@ -46,7 +46,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all green; 2 usage; 10 a scenario failed; 11 a kernel crashed; 12 a guest did not boot; \
-13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected; 16 recorded facts disagree; 130 interrupted.";
+13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected, or all of it skipped; 16 recorded facts disagree; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -189,16 +189,18 @@ fn run_cells(args: RunArgs) -> anyhow::Result<u8> {
     if wanted.is_empty() || !any_row {
         return Ok(nothing_selected());
     }
+    // First of all: a run that fails from here on must not leave the reports of an earlier one.
+    let out = Out::create(&args.out, wanted.iter().map(|kernel| kernel.id.as_str()))?;
     // Cheap failures come before downloads.
     let version = machine::installed_version()?;
     let named = Named { guest: args.guest, quell: args.quell, subject: args.subject };
     let programs = programs::find(named)?;
-    let out = Out::create(&args.out, wanted.iter().map(|kernel| kernel.id.as_str()))?;
     let initramfs = out.write_initramfs(&image::build(&programs)?)?;
     let mut events = out.events()?;
-    let interrupted = stop_flag().context("failed to watch for signals")?;
 
     let (matrix, kernels): (Vec<_>, Vec<_>) = kernels::obtain(&wanted)?.into_iter().unzip();
+    // Only now: until here a signal ends the program itself, so that nobody has to wait for a download.
+    let interrupted = stop_flag().context("failed to watch for signals")?;
     let (boot_limit, silence_limit) = (args.boot_limit_s, args.silence_limit_s);
     let input = RunInput {
         cells: plan(&matrix, &scenarios, &filter),
@@ -242,7 +244,7 @@ fn run_cells(args: RunArgs) -> anyhow::Result<u8> {
 
 fn replay(directory: &Path) -> anyhow::Result<u8> {
     let view = RunView::of(&out::read_events(directory)?);
-    let out = Out::create(directory, std::iter::empty())?;
+    let out = Out::open(directory)?;
     out.write_reports(&view)?;
     print(&view);
     Ok(exit::code(&view))

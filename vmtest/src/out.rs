@@ -56,17 +56,29 @@ pub enum OutError {
 pub struct Out(PathBuf);
 
 impl Out {
-    /// Makes the directory and removes what an earlier run of the same kernels left in it.
+    /// Makes the directory and removes what an earlier run left in it: its events and reports, so that a run that dies
+    /// never leaves another one's green table, and the traces of the same kernels.
     ///
     /// # Errors
     /// It can't be made or cleaned.
     pub fn create<'a>(path: &Path, kernels: impl Iterator<Item = &'a str>) -> Result<Self, OutError> {
         fs::create_dir_all(path).map_err(io_error("create", path))?;
-        let path = path.canonicalize().map_err(io_error("resolve", path))?;
-        for kernel in kernels.chain(["trial"]) {
-            remove_traces(&path.join(kernel))?;
+        let out = Self::open(path)?;
+        for report in [EVENTS, TABLE, JUNIT] {
+            remove_if_there(&out.0.join(report))?;
         }
-        Ok(Self(path))
+        for kernel in kernels.chain(["trial"]) {
+            remove_traces(&out.0.join(kernel))?;
+        }
+        Ok(out)
+    }
+
+    /// The directory of an earlier run, whose reports are to be written again.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn open(path: &Path) -> Result<Self, OutError> {
+        path.canonicalize().map_err(io_error("resolve", path)).map(Self)
     }
 
     /// The directory.
@@ -139,6 +151,13 @@ pub fn read_events(directory: &Path) -> Result<Vec<EventLine>, OutError> {
     read_lines(BufReader::new(file)).map_err(|source| OutError::Events { path, source })
 }
 
+fn remove_if_there(path: &Path) -> Result<(), OutError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 fn remove_traces(directory: &Path) -> Result<(), OutError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -193,6 +212,19 @@ mod tests {
         Out::create(directory.path(), ["6.12", "7.3"].into_iter()).unwrap();
         let left: Vec<_> = fs::read_dir(&kernel).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["notes.txt"]);
+    }
+
+    #[test]
+    fn a_run_that_dies_leaves_no_reports_of_an_earlier_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let reports = [EVENTS, TABLE, JUNIT].map(|name| directory.path().join(name));
+        for report in &reports {
+            fs::write(report, "1 passed, 0 failed, 0 skipped").unwrap();
+        }
+        Out::open(directory.path()).unwrap();
+        assert!(reports.iter().all(|report| report.exists()));
+        Out::create(directory.path(), std::iter::empty()).unwrap();
+        assert!(reports.iter().all(|report| !report.exists()));
     }
 
     #[test]
