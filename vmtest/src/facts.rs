@@ -25,6 +25,7 @@ use crate::{
     out::Out,
     programs::{self, Named},
     qemu::Accel,
+    run::BootImage,
     session::Session,
 };
 
@@ -51,7 +52,8 @@ pub struct FactsArgs {
 /// Compares or records; the result is the exit code.
 ///
 /// # Errors
-/// A kernel can't be obtained or booted, or a file can't be read or written.
+/// A kernel can't be obtained, which is said after the others were asked; a kernel can't be booted, or a file can't be
+/// read or written.
 pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     let filter = Filter::new(args.kernel.as_deref(), None)?;
     let catalogue = Catalogue::builtin();
@@ -62,6 +64,7 @@ pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     }
     let programs = programs::find(Named { guest: None, quell: None, subject: None })?;
     let out = Out::create(&args.out, wanted.iter().map(|kernel| kernel.id.as_str()))?;
+    let kernels = kernels::obtain(&wanted)?;
     let mut plan = BootPlan {
         accel: Accel::Tcg,
         version: machine::installed_version()?,
@@ -71,34 +74,44 @@ pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     };
     let mut chosen = false;
     let mut agree = true;
-    for (_, kernel) in kernels::obtain(&wanted)? {
-        let image = kernel.image.map_err(|reason| anyhow::anyhow!("kernel {}: {reason}", kernel.id))?;
+    let mut not_had = Vec::new();
+    for (_, kernel) in kernels {
+        let image = match kernel.image {
+            Ok(image) => image,
+            // The others can still be asked; this one is reported at the end.
+            Err(reason) => {
+                not_had.push(format!("kernel {}: {reason}", kernel.id));
+                continue;
+            }
+        };
         if !chosen {
             let trial = out.path().join("trial");
             plan.accel = accel::choose(accel::Wanted::Auto, &plan, &image.vmlinux, &trial).accel;
             chosen = true;
         }
-        let found = ask(&plan, &kernel.id, &image.vmlinux, &out.path().join(&kernel.id))?;
+        let found = ask(&plan, &kernel.id, &image, &out.path().join(&kernel.id))?;
         agree &= settle(args, &kernel.id, &found)?;
+    }
+    if !not_had.is_empty() {
+        anyhow::bail!("failed to obtain every kernel: {}", not_had.join("; "));
     }
     Ok(if agree { exit::ALL_GREEN } else { exit::FACTS_DISAGREE })
 }
 
-fn ask(plan: &BootPlan, id: &str, vmlinux: &Path, traces: &Path) -> anyhow::Result<String> {
-    let booted = boot::start(plan, vmlinux, false, traces, 1)?;
+fn ask(plan: &BootPlan, id: &str, image: &BootImage, traces: &Path) -> anyhow::Result<String> {
+    let booted = boot::start(plan, &image.vmlinux, false, traces, 1)?;
     let (guest, _directory) = booted.into_parts();
     let mut remark = |event: RunEvent| {
         if let RunEvent::Remark { kernel, text } = event {
             eprintln!("{kernel}: {text}");
         }
     };
-    Session::new(guest, Limits::of(plan.accel), id, 1, &mut remark).kernel_facts().map_err(
-        |loss| match loss {
-            Loss::Silent { waited } => anyhow::anyhow!("kernel {id}: the guest did not answer: {waited}"),
-            Loss::Broken(cause) => anyhow::anyhow!("kernel {id}: {cause}"),
-            Loss::Interrupted => anyhow::anyhow!("interrupted"),
-        },
-    )
+    let session = Session::new(guest, Limits::of(plan.accel), id, 1, &mut remark);
+    session.expecting(&image.release).kernel_facts().map_err(|loss| match loss {
+        Loss::Silent { waited } => anyhow::anyhow!("kernel {id}: the guest did not answer: {waited}"),
+        Loss::Broken(cause) => anyhow::anyhow!("kernel {id}: {cause}"),
+        Loss::Interrupted => anyhow::anyhow!("interrupted"),
+    })
 }
 
 /// Compares with the record, or replaces it. Says whether they agree.

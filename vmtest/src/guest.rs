@@ -251,6 +251,15 @@ impl Link for Guest {
         }
     }
 
+    fn complaint(&mut self) -> Result<Option<BrokenCause>, Loss> {
+        self.watch_console()?;
+        if self.complaints.is_empty() {
+            return Ok(None);
+        }
+        let Finding { reason, line, .. } = self.complaints.remove(0);
+        Ok(Some(BrokenCause::KernelComplained { reason: reason.to_owned(), line }))
+    }
+
     fn age(&self) -> Duration {
         self.started.elapsed()
     }

@@ -48,6 +48,12 @@ pub trait Link {
     /// Nothing more will be heard.
     fn hear(&mut self, patience: Patience, until: Instant) -> Result<Heard, Loss>;
 
+    /// A complaint that the kernel has printed by now and that was not heard yet, without waiting.
+    ///
+    /// # Errors
+    /// The kernel crashed.
+    fn complaint(&mut self) -> Result<Option<BrokenCause>, Loss>;
+
     /// Since the start of the machine.
     fn age(&self) -> Duration;
 

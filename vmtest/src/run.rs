@@ -230,7 +230,8 @@ impl Boots<'_> {
         match boot::start(self.plan, &self.image.vmlinux, self.image.has_disk, &self.traces, boot) {
             Ok(booted) => {
                 let (guest, _directory) = booted.into_parts();
-                Session::new(guest, self.limits, self.id, boot, emit).run(jobs)
+                let session = Session::new(guest, self.limits, self.id, boot, emit);
+                session.expecting(&self.image.release).run(jobs)
             }
             Err(error) => (SessionEnd::BootFailed(BrokenCause::Lab { message: error.to_string() }), 0),
         }

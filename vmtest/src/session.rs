@@ -49,6 +49,8 @@ pub struct Session<'a, L> {
     limits: Limits,
     kernel: &'a str,
     boot: u32,
+    /// `uname -r` that the guest has to report, when it is known.
+    release: Option<&'a str>,
     emit: &'a mut dyn FnMut(RunEvent),
     /// Cells decided in this boot: a further word about one of them is a second verdict.
     decided: Vec<CellId>,
@@ -71,7 +73,14 @@ impl<'a, L: Link> Session<'a, L> {
         boot: u32,
         emit: &'a mut dyn FnMut(RunEvent),
     ) -> Self {
-        Self { link, limits, kernel, boot, emit, decided: Vec::new() }
+        Self { link, limits, kernel, boot, release: None, emit, decided: Vec::new() }
+    }
+
+    /// Refuses a guest that runs another kernel than this release: its cells would stand in the wrong column.
+    #[must_use]
+    pub fn expecting(mut self, release: &'a str) -> Self {
+        self.release = Some(release);
+        self
     }
 
     /// Performs `jobs` in order; returns how it ended and how many of them were decided.
@@ -99,9 +108,7 @@ impl<'a, L: Link> Session<'a, L> {
             Err(Loss::Broken(cause)) => cause,
         };
         // A guest that does not survive its own end casts doubt on what it did last.
-        if let Some(last) = self.decided.last().cloned() {
-            self.finish(last, Outcome::Broken(cause.clone()), None, 0);
-        }
+        self.doubt_last(cause.clone());
         (SessionEnd::Lost(cause), self.decided.len())
     }
 
@@ -130,11 +137,17 @@ impl<'a, L: Link> Session<'a, L> {
         loop {
             match self.link.hear(self.limits.boot_silence, until)? {
                 Heard::Message(ToHost::Hello { version, facts }) => {
-                    if version == PROTOCOL_VERSION {
-                        return Ok(facts);
+                    if version != PROTOCOL_VERSION {
+                        let what = format!("guest speaks version {version}, this lab {PROTOCOL_VERSION}");
+                        return Err(protocol(what));
                     }
-                    let what = format!("guest speaks version {version}, this lab {PROTOCOL_VERSION}");
-                    return Err(protocol(what));
+                    return match self.release {
+                        Some(release) if release != facts.release => Err(protocol(format!(
+                            "guest runs kernel {}, and {release} was booted",
+                            facts.release
+                        ))),
+                        _ => Ok(facts),
+                    };
                 }
                 Heard::Message(ToHost::Fatal { reason }) => return Err(fatal(&reason)),
                 Heard::Message(other) => return Err(protocol(format!("{} before hello", name(&other)))),
@@ -190,7 +203,13 @@ impl<'a, L: Link> Session<'a, L> {
                     current.phase.clone_from(&phase);
                     (self.emit)(RunEvent::CellPhase { cell: current.job.cell.clone(), phase });
                 }
-                Heard::Message(ToHost::Verdict { cell, report }) if cell == expected => return Ok(report),
+                Heard::Message(ToHost::Verdict { cell, report }) if cell == expected => {
+                    // What was printed just before the verdict belongs to this cell, not to the next one.
+                    while let Some(complaint) = self.link.complaint()? {
+                        current.complaint.get_or_insert(complaint);
+                    }
+                    return Ok(report);
+                }
                 Heard::Message(other) => return Err(self.unexpected(other, &format!("during {expected}"))),
                 Heard::Complaint { reason, line } => {
                     current.complaint.get_or_insert(BrokenCause::KernelComplained { reason, line });
@@ -207,11 +226,15 @@ impl<'a, L: Link> Session<'a, L> {
                 Heard::Message(ToHost::Bye) => break,
                 Heard::Message(other) => return Err(self.unexpected(other, "after the last cell")),
                 Heard::Complaint { reason, line } => {
-                    self.remark(format!("after the last cell: {reason}: `{line}`"));
+                    self.doubt_last(BrokenCause::KernelComplained { reason, line });
                 }
             }
         }
-        if self.link.wait_for_end(self.limits.farewell)? {
+        let ended = self.link.wait_for_end(self.limits.farewell)?;
+        while let Some(complaint) = self.link.complaint()? {
+            self.doubt_last(complaint);
+        }
+        if ended {
             return Ok(());
         }
         Err(Loss::Silent { waited: format!("still running {} s after bye", self.limits.farewell.as_secs()) })
@@ -236,6 +259,14 @@ impl<'a, L: Link> Session<'a, L> {
             other => format!("{} {when}", name(&other)),
         };
         protocol(what)
+    }
+
+    /// What goes wrong after the last cell breaks that cell; without any cell it is a remark.
+    fn doubt_last(&mut self, cause: BrokenCause) {
+        match self.decided.last().cloned() {
+            Some(last) => self.finish(last, Outcome::Broken(cause), None, 0),
+            None => self.remark(format!("without any cell: {cause}")),
+        }
     }
 
     fn finish(&mut self, cell: CellId, outcome: Outcome, record: Option<Box<Record>>, took_ms: u64) {

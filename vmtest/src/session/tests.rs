@@ -32,6 +32,17 @@ impl Link for &mut Script {
         self.heard.pop_front().unwrap_or_else(|| Err(Loss::Silent { waited: "silent for 5 s".to_owned() }))
     }
 
+    fn complaint(&mut self) -> Result<Option<BrokenCause>, Loss> {
+        // In a script, what the kernel printed by now is what stands next.
+        let next = self.heard.pop_front_if(|heard| matches!(heard, Ok(Heard::Complaint { .. })));
+        Ok(match next {
+            Some(Ok(Heard::Complaint { reason, line })) => {
+                Some(BrokenCause::KernelComplained { reason, line })
+            }
+            _ => None,
+        })
+    }
+
     fn age(&self) -> Duration {
         Duration::from_millis(3210)
     }
@@ -183,6 +194,45 @@ fn a_kernel_warning_breaks_only_the_cell_that_it_happened_in() {
     assert_eq!(end, SessionEnd::Done);
     assert_eq!(cause(&outcomes[0].1), "kernel complained: kernel warning: `WARNING: CPU: 0`");
     assert_eq!(outcomes[1].1, Outcome::Passed);
+}
+
+#[test]
+fn a_kernel_warning_within_a_tick_of_the_verdict_breaks_that_cell_and_not_the_next() {
+    let (end, outcomes) = run(vec![hello(), verdict(A), complaint(), verdict(B), bye()]);
+    assert_eq!(end, SessionEnd::Done);
+    assert_eq!(cause(&outcomes[0].1), "kernel complained: kernel warning: `WARNING: CPU: 0`");
+    assert_eq!(outcomes[1], (B.to_owned(), Outcome::Passed));
+    assert_eq!(outcomes.len(), 2);
+}
+
+#[test]
+fn a_kernel_warning_after_bye_breaks_the_last_cell() {
+    let mut script =
+        Script { heard: [hello(), verdict(A), bye(), complaint()].into(), sent: Vec::new(), ends: true };
+    let mut outcomes = Vec::new();
+    let mut emit = |event| {
+        if let RunEvent::CellFinished { outcome, .. } = event {
+            outcomes.push(outcome);
+        }
+    };
+    let (end, _) = Session::new(&mut script, Limits::of(Accel::Tcg), "6.12", 1, &mut emit).run(&[job(A)]);
+    assert_eq!(end, SessionEnd::Done);
+    let merged = outcomes.into_iter().fold(Outcome::NotRun, Outcome::merge);
+    assert_eq!(cause(&merged), "kernel complained: kernel warning: `WARNING: CPU: 0`");
+}
+
+#[test]
+fn a_guest_that_runs_another_kernel_is_refused_with_both_names() {
+    let facts = GuestFacts { release: "6.1.0-56-cloud-amd64".to_owned(), ..GuestFacts::default() };
+    let hello = Heard::Message(ToHost::Hello { version: PROTOCOL_VERSION, facts });
+    let mut script = Script { heard: [Ok(hello)].into(), sent: Vec::new(), ends: true };
+    let mut emit = |_| {};
+    let session = Session::new(&mut script, Limits::of(Accel::Tcg), "6.12", 1, &mut emit);
+    let (end, decided) = session.expecting("6.12.117+deb13-cloud-amd64").run(&[job(A)]);
+    let SessionEnd::BootFailed(cause @ BrokenCause::Protocol { .. }) = end else { panic!("{end:?}") };
+    assert!(cause.to_string().contains("6.1.0-56-cloud-amd64"), "{cause}");
+    assert!(cause.to_string().contains("6.12.117+deb13-cloud-amd64"), "{cause}");
+    assert_eq!(decided, 0);
 }
 
 #[test]
