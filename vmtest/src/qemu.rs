@@ -122,6 +122,10 @@ const KERNEL_PARAMETERS: &[&str] = &[
     // Emulated timers are not exact enough for these two checks; the second fails whole boots on a busy host.
     "tsc=nowatchdog",
     "no_timer_check",
+    // An emulated guest on a starved host may stand still for half a minute; a kernel that was not run must not be
+    // called stalled. The second is the largest that the kernel takes: a soft lockup is twice as long.
+    "rcupdate.rcu_cpu_stall_timeout=120",
+    "watchdog_thresh=60",
     // Devices that do not exist and self-tests that do not belong here: together about 0.8 s of every boot.
     "i8042.noaux",
     "i8042.nokbd",
