@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// A run of the real program.
 struct Lab {
     out: TempDir,
+    /// Holds sockets and disks of the run, which a killed lab can't remove itself.
+    scratch: TempDir,
     command: Command,
 }
 
@@ -43,6 +45,9 @@ impl Lab {
     fn new(scenario: &str, arguments: &[&str]) -> Self {
         let programs = build_programs();
         let out = tempfile::tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        // A socket's path has at most 107 bytes: `/vmtest-XXXXXX/control` goes after this one.
+        assert!(scratch.path().as_os_str().len() < 80, "TMPDIR is too long for sockets in it");
         let mut command = Command::new(env!("CARGO_BIN_EXE_vmtest"));
         command
             .args(["run", "--kernel", KERNEL, "--scenario", scenario, "--accel", "tcg", "--out"])
@@ -54,10 +59,11 @@ impl Lab {
             .arg(programs.join("subject"))
             .args(arguments)
             .current_dir(root())
+            .env("TMPDIR", scratch.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Self { out, command }
+        Self { out, scratch, command }
     }
 
     /// A run with a guest that misbehaves in this way.
@@ -68,7 +74,7 @@ impl Lab {
 
     fn start(mut self) -> Running {
         let child = self.command.spawn().expect("vmtest starts");
-        Running { child, out: self.out }
+        Running { child, out: self.out, _scratch: self.scratch }
     }
 
     fn finish(self) -> Ended {
@@ -79,6 +85,7 @@ impl Lab {
 struct Running {
     child: Child,
     out: TempDir,
+    _scratch: TempDir,
 }
 
 impl Running {
