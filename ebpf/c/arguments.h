@@ -143,4 +143,26 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 	}
 }
 
+/* Reads the arguments whose bit is set in `wanted`, which is a constant of the hook. */
+static __always_inline void quell_read_arguments(struct quell_call *call, __u32 wanted)
+{
+#pragma unroll
+	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
+		if (i >= config.args || !(wanted & (1U << i)))
+			continue;
+		__u32 index = config.arg_index[i];
+		__u32 size_index = config.arg_size[i];
+		__u64 value = index < QUELL_MAX_ARGS ? call->reg[index] : 0;
+		__u64 size = size_index < QUELL_MAX_ARGS ? call->reg[size_index] : 0;
+
+		if (config.arg_size_bits[i] == 32)
+			size = (__u32)size;
+		else if (config.arg_size_bits[i] == 16)
+			size = (unsigned short)size;
+		else if (config.arg_size_bits[i] == 8)
+			size = (__u8)size;
+		quell_read_argument(config.arg_type[i], value, size, &call->arg[i], &call->slot[i * QUELL_SLOT_BYTES]);
+	}
+}
+
 #endif

@@ -27,6 +27,8 @@ static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u3
 	if (length > QUELL_MAX_STRING_BYTES)
 		length = QUELL_MAX_STRING_BYTES;
 	if (length) {
+		/* The padding behind the string shall not be what an earlier event left there. */
+		*(__u64 *)&event->bytes[at + ((length - 1) & (2 * QUELL_MAX_STRING_BYTES - 8))] = 0;
 		long error = bpf_probe_read_kernel(&event->bytes[at], length & (2 * QUELL_MAX_STRING_BYTES - 1),
 						   slot + (arg->start & (QUELL_MAX_STRING_BYTES - 1)));
 
@@ -59,7 +61,7 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	struct pid_namespace *ns = 0;
 
 	head->version = QUELL_EVENT_VERSION;
-	head->time_ns = bpf_ktime_get_ns();
+	head->time_ns = bpf_ktime_get_boot_ns();
 	head->hook = config.hook;
 	head->selector = call->selector;
 	head->flags = call->flags;
@@ -76,7 +78,10 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	head->ns_tgid = 0;
 	__builtin_memset(head->comm, 0, sizeof(head->comm));
 	__builtin_memset(head->parent_comm, 0, sizeof(head->parent_comm));
-	bpf_get_current_comm(head->comm, sizeof(head->comm));
+	long error = bpf_get_current_comm(head->comm, sizeof(head->comm));
+
+	if (error)
+		quell_fault(QUELL_FAULT_TASK, error);
 	if (!quell_leader(&leader))
 		return;
 	head->start_ns = quell_start_ns(leader);
@@ -113,6 +118,7 @@ static __always_inline void quell_post(struct quell_call *call)
 
 	if (!event) {
 		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+		quell_count(lost);
 		return;
 	}
 	struct quell_event_head *head = (struct quell_event_head *)event->bytes;

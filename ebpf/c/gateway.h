@@ -46,6 +46,10 @@ static __always_inline int quell_hook(struct pt_regs *context)
 	quell_count(calls);
 	if (!call)
 		return quell_abort();
+	if (config.agent_tgid && config.agent_tgid == bpf_get_current_pid_tgid() >> 32) {
+		quell_count(own);
+		return 0;
+	}
 	call->flags = 0;
 	call->actions = 0;
 	call->selector = QUELL_NO_SELECTOR;
@@ -106,24 +110,14 @@ static __always_inline int quell_stage_process_filter(struct pt_regs *context)
 	return quell_abort();
 }
 
-/* Reads every argument that the policy names, then goes to the filters, or past them when the process filter accepted. */
+/* Reads the arguments that filters look at, then goes to the filters, or past them when the process filter accepted. */
 static __always_inline int quell_stage_arguments(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 
 	if (!call)
 		return quell_abort();
-#pragma unroll
-	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
-		if (i >= config.args)
-			continue;
-		__u32 index = config.arg_index[i];
-		__u32 size_index = config.arg_size[i];
-		__u64 value = index < QUELL_MAX_ARGS ? call->reg[index] : 0;
-		__u64 size = size_index < QUELL_MAX_ARGS ? call->reg[size_index] : 0;
-
-		quell_read_argument(config.arg_type[i], value, size, &call->arg[i], &call->slot[i * QUELL_SLOT_BYTES]);
-	}
+	quell_read_arguments(call, config.filtered);
 	if (call->selector == QUELL_NO_SELECTOR) {
 		quell_go(context, QUELL_STAGE_FILTER_1);
 		return quell_abort();
@@ -142,6 +136,7 @@ static __always_inline int quell_no_match(struct pt_regs *context, struct quell_
 	}
 	quell_count(unreadable);
 	quell_go(context, QUELL_STAGE_POST);
+	quell_count(lost);
 	return 0;
 }
 
@@ -222,6 +217,7 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 		call->actions |= 1U << (action & 31);
 	}
 	quell_go(context, QUELL_STAGE_POST);
+	quell_count(lost);
 	return 0;
 }
 
@@ -229,8 +225,12 @@ static __always_inline int quell_stage_post(void)
 {
 	struct quell_call *call = quell_heap();
 
-	if (call)
+	if (call) {
+		quell_read_arguments(call, ~config.filtered);
 		quell_post(call);
+	} else {
+		quell_count(lost);
+	}
 	return 0;
 }
 

@@ -80,17 +80,17 @@ static __always_inline void quell_read_process(struct quell_process *process)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u32 ns_tgid = 0;
 
-	process->id[QUELL_GLOBAL_IDS][0] = tgid;
-	process->id[QUELL_NAMESPACE_IDS][0] = 0;
-	if (!(config.flags & (QUELL_HOOK_NAMESPACE_PIDS | QUELL_HOOK_FOLLOW_FORKS)) || !quell_leader(&leader))
-		return;
-	if (config.flags & QUELL_HOOK_NAMESPACE_PIDS)
+	bool known = (config.flags & (QUELL_HOOK_NAMESPACE_PIDS | QUELL_HOOK_FOLLOW_FORKS)) && quell_leader(&leader);
+
+	if (known && (config.flags & QUELL_HOOK_NAMESPACE_PIDS))
 		quell_namespace_id(leader, &ns_tgid, &own);
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_IDS; i++) {
 		process->id[QUELL_GLOBAL_IDS][i] = tgid;
 		process->id[QUELL_NAMESPACE_IDS][i] = ns_tgid;
 	}
+	if (!known)
+		return;
 	if (config.flags & QUELL_HOOK_FOLLOW_FORKS)
 		quell_read_ancestors(leader, process, own);
 }

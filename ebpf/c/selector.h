@@ -216,9 +216,12 @@ static __always_inline __u32 quell_match_string(const __u8 *filter, __u32 at, co
 		scratch->from += seen - length;
 		break;
 	default:
-		/* A cut string is longer than what was seen of it, hence longer than the value. */
-		if (cut || length != seen)
+		/* Longer than the value, at least by what was seen of it. */
+		if (length != seen)
 			return QUELL_MATCH_NO;
+		/* A walk that ran out of steps may have run out at the root: then what was seen is all. */
+		if (cut)
+			return QUELL_MATCH_UNDECIDED;
 	}
 	quell_compare_bytes(filter, at + sizeof(struct quell_string_head), slot, length, scratch, config);
 	return scratch->same ? QUELL_MATCH_YES : QUELL_MATCH_NO;

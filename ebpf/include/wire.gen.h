@@ -376,10 +376,16 @@ struct quell_hook_config {
 	__u32 arg_index[5];
 	/* Per argument: which argument of the function holds its size, from 0, or NO_SIZE_ARG. */
 	__u32 arg_size[5];
+	/* Per argument: bits of the size in that argument; what is above them is not part of the size. */
+	__u32 arg_size_bits[5];
+	/* Bit N: a filter looks at argument N, so that it is read before the filters; others only for the event. */
+	__u32 filtered;
+	/* Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none. */
+	__u32 agent_tgid;
 	/* Zero. */
 	__u32 reserved;
 };
-_Static_assert(sizeof(struct quell_hook_config) == 104, "size of quell_hook_config");
+_Static_assert(sizeof(struct quell_hook_config) == 132, "size of quell_hook_config");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 0, "offset of quell_hook_config.hook");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, flags) == 4, "offset of quell_hook_config.flags");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, args) == 8, "offset of quell_hook_config.args");
@@ -393,10 +399,13 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 36, "off
 _Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 40, "offset of quell_hook_config.arg_type");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 60, "offset of quell_hook_config.arg_index");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 80, "offset of quell_hook_config.arg_size");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 100, "offset of quell_hook_config.reserved");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 100, "offset of quell_hook_config.arg_size_bits");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 120, "offset of quell_hook_config.filtered");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 124, "offset of quell_hook_config.agent_tgid");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 128, "offset of quell_hook_config.reserved");
 
-/* Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable`, `matched` and
- * `aborted`. */
+/* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
+ * `matched` and `aborted`. */
 struct quell_hook_counters {
 	/* Calls of the function that the program saw. */
 	__u64 calls;
@@ -422,8 +431,10 @@ struct quell_hook_counters {
 	__u64 truncated;
 	/* Ended without a decision because a helper failed; the fault table says which. */
 	__u64 aborted;
+	/* The agent's own calls, which no policy is applied to: it would report and kill itself. */
+	__u64 own;
 };
-_Static_assert(sizeof(struct quell_hook_counters) == 96, "size of quell_hook_counters");
+_Static_assert(sizeof(struct quell_hook_counters) == 104, "size of quell_hook_counters");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, calls) == 0, "offset of quell_hook_counters.calls");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, process_rejected) == 8, "offset of quell_hook_counters.process_rejected");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, filter_rejected) == 16, "offset of quell_hook_counters.filter_rejected");
@@ -436,6 +447,7 @@ _Static_assert(__builtin_offsetof(struct quell_hook_counters, unreadable) == 64,
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, failed_closed) == 72, "offset of quell_hook_counters.failed_closed");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, truncated) == 80, "offset of quell_hook_counters.truncated");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, aborted) == 88, "offset of quell_hook_counters.aborted");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, own) == 96, "offset of quell_hook_counters.own");
 
 /* Failed helpers of one fault site by errno. */
 struct quell_fault_row {
@@ -451,7 +463,7 @@ struct quell_event_head {
 	__u32 length;
 	/* EVENT_VERSION. */
 	__u32 version;
-	/* Time of the call, CLOCK_MONOTONIC, nanoseconds. */
+	/* When the event was built, CLOCK_BOOTTIME, nanoseconds. */
 	__u64 time_ns;
 	/* Start of the process, CLOCK_BOOTTIME, nanoseconds. */
 	__u64 start_ns;

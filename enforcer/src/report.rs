@@ -54,6 +54,7 @@ struct CounterReport {
     failed_closed: u64,
     truncated: u64,
     aborted: u64,
+    own: u64,
 }
 
 impl From<HookCounters> for CounterReport {
@@ -71,6 +72,7 @@ impl From<HookCounters> for CounterReport {
             failed_closed,
             truncated,
             aborted,
+            own,
         } = counters;
         Self {
             calls,
@@ -85,6 +87,7 @@ impl From<HookCounters> for CounterReport {
             failed_closed,
             truncated,
             aborted,
+            own,
         }
     }
 }
@@ -101,16 +104,21 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for policy in &self.policies {
             for HookReport { call, counters, recursion_misses, .. } in &policy.hooks {
-                let CounterReport { calls, matched, killed, kill_failed, unreadable, lost, .. } = counters;
+                let CounterReport { calls, matched, killed, kill_failed, .. } = counters;
                 write!(f, "{}: {call}: {calls} calls, {matched} matched, {killed} killed", policy.name)?;
                 let rare = [
                     (*kill_failed, "kills refused by the kernel"),
-                    (*unreadable, "undecided"),
-                    (*lost, "events lost"),
+                    (counters.unreadable, "unreadable"),
+                    (counters.failed_closed, "taken for a match because undecided"),
+                    (counters.aborted, "let through because a helper failed"),
+                    (counters.lost, "events lost"),
                     (recursion_misses.unwrap_or(0), "calls not shown by the kernel"),
                 ];
                 for (count, what) in rare.into_iter().filter(|(count, _)| *count > 0) {
                     write!(f, ", {count} {what}")?;
+                }
+                if recursion_misses.is_none() {
+                    write!(f, "; calls that the kernel did not show: not counted by this kernel")?;
                 }
                 writeln!(f)?;
             }
@@ -203,7 +211,8 @@ mod tests {
         let report = report(&[plan], &results, 0, 5);
         assert_eq!(
             report.to_string(),
-            "p: __x64_sys_write: 9 calls, 3 matched, 1 killed, 2 kills refused by the kernel, 4 events lost\n\
+            "p: __x64_sys_write: 9 calls, 3 matched, 1 killed, 2 kills refused by the kernel, 4 events lost; \
+             calls that the kernel did not show: not counted by this kernel\n\
              failed helpers: send_signal, errno 1: 2\nevents not written: 5\n"
         );
         let json = serde_json::to_value(&report).unwrap();

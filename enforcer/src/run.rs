@@ -15,14 +15,18 @@ use crate::event::clock::WallClock;
 use crate::event::json::Origin;
 use crate::event::record::Event;
 use crate::event::{compact, json};
+use crate::exit;
 use crate::hook::attach::{self, AttachError};
 use crate::hook::plan::{self, Plan, PlannedHook};
 use crate::kernel::probe::{self, ProbeError};
-use crate::policy::{self, Diagnostics, Source};
+use crate::policy::{self, Code, Diagnostic, Diagnostics, Policy, Source};
 use crate::report::{self, Report};
 
 /// How long one wait for events lasts at most; a signal ends it at once.
 const POLL: Duration = Duration::from_millis(200);
+
+/// EINTR, as a callback of the ring buffer returns it.
+const INTERRUPTED: i32 = 4;
 
 /// How events are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +110,13 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
         .shared()
         .events()
         .ok_or_else(|| environment("find the ring buffer", "no hook is loaded".into()))?;
+    let draining = Cell::new(false);
     let mut builder = RingBufferBuilder::new();
     builder
         .add(events, |bytes| {
             printer.print(bytes);
-            0
+            // A flood would keep the reader here for ever: libbpf goes on as long as there is something to read.
+            if stop.load(Ordering::Relaxed) && !draining.get() { -INTERRUPTED } else { 0 }
         })
         .map_err(|error| environment("open the ring buffer", error.to_string()))?;
     let ring = builder.build().map_err(|error| environment("open the ring buffer", error.to_string()))?;
@@ -118,26 +124,37 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
     sd_notify::notify(&[NotifyState::Ready])
         .map_err(|error| environment("say that enforcement began", error.to_string()))?;
     progress(Progress::Enforcing(&plans));
-    while !stop.load(Ordering::Relaxed) {
+    let mut failure = None;
+    while failure.is_none() && !stop.load(Ordering::Relaxed) {
         match ring.poll(POLL) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(environment("wait for events", error.to_string())),
+            // Without a reader nobody would know what happens; what was counted so far is still reported.
+            Err(error) => failure = Some(environment("wait for events", error.to_string())),
         }
     }
     attached.detach();
+    draining.set(true);
     ring.consume().map_err(|error| environment("read the last events", error.to_string()))?;
     let results = attached.results().map_err(|error| environment("read the counters", error.to_string()))?;
     let report = report::report(&plans, &results, printer.undecodable.get(), printer.unwritten.get());
     if let Some(path) = &options.report {
         write_report(path, &report)?;
     }
-    Ok(report)
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(report),
+    }
 }
 
 fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
+        // A second signal ends the process at once: the first one waits for a reader of the events that may be gone.
+        let conditional =
+            signal_hook::flag::register_conditional_shutdown(signal, exit::FAILED.into(), Arc::clone(&stop));
+        conditional
+            .map_err(|error| RunError::Environment { what: "handle signals", reason: error.to_string() })?;
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| RunError::Environment { what: "handle signals", reason: error.to_string() })?;
     }
@@ -150,7 +167,13 @@ fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
     let mut wrong = Vec::new();
     for path in paths {
         match source(path)?.and_then(|source| Ok((policy::parse(&source)?, source))) {
-            Ok(policy) => policies.push(policy),
+            Ok((policy, source)) => {
+                let known: Vec<&Policy> = policies.iter().map(|(policy, _)| policy).collect();
+                match same_name(&policy, &source, &known) {
+                    Some(diagnostics) => wrong.push(diagnostics),
+                    None => policies.push((policy, source)),
+                }
+            }
             Err(diagnostics) => wrong.push(diagnostics),
         }
     }
@@ -169,6 +192,18 @@ fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
         }
     }
     if wrong.is_empty() { Ok(plans) } else { Err(RunError::Policies(wrong)) }
+}
+
+/// Events and counters go by the policy's name, so that each may be there once.
+fn same_name(policy: &Policy, source: &Source, known: &[&Policy]) -> Option<Diagnostics> {
+    let name = &policy.name;
+    known.iter().any(|other| other.name.value == name.value).then(|| {
+        let message = format!("another policy of this run is called `{}`", name.value);
+        let found = Diagnostic::new(Code::PolicyName, name.span, message)
+            .label("named twice")
+            .help("give every policy a name of its own, and every file once");
+        Diagnostics::new(source.clone(), vec![found])
+    })
 }
 
 /// Reads a policy file.
@@ -237,7 +272,11 @@ impl<'a> Printer<'a> {
             mechanism: "kprobe",
         };
         let line = match self.output {
-            Output::Json => json::value(&event, origin, &self.clock).to_string(),
+            Output::Json => {
+                // A clock that was readable at the start and no longer is keeps its last offset.
+                let clock = WallClock::now().unwrap_or(self.clock);
+                json::value(&event, origin, &clock).to_string()
+            }
             Output::Compact => compact::line(&event, origin),
         };
         let mut out = self.out.borrow_mut();

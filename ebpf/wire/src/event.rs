@@ -35,7 +35,7 @@ record! {
         pub length: u32,
         /// EVENT_VERSION.
         pub version: u32,
-        /// Time of the call, CLOCK_MONOTONIC, nanoseconds.
+        /// When the event was built, CLOCK_BOOTTIME, nanoseconds.
         pub time_ns: u64,
         /// Start of the process, CLOCK_BOOTTIME, nanoseconds.
         pub start_ns: u64,

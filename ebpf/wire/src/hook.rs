@@ -149,14 +149,20 @@ record! {
         pub arg_index: [u32; ARGS],
         /// Per argument: which argument of the function holds its size, from 0, or NO_SIZE_ARG.
         pub arg_size: [u32; ARGS],
+        /// Per argument: bits of the size in that argument; what is above them is not part of the size.
+        pub arg_size_bits: [u32; ARGS],
+        /// Bit N: a filter looks at argument N, so that it is read before the filters; others only for the event.
+        pub filtered: u32,
+        /// Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none.
+        pub agent_tgid: u32,
         /// Zero.
         pub reserved: u32,
     }
 }
 
 record! {
-    /// Counters of one hook. `calls` is the sum of `process_rejected`, `filter_rejected`, `unreadable`, `matched` and
-    /// `aborted`.
+    /// Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
+    /// `matched` and `aborted`.
     pub struct HookCounters as "quell_hook_counters" {
         /// Calls of the function that the program saw.
         pub calls: u64,
@@ -182,6 +188,8 @@ record! {
         pub truncated: u64,
         /// Ended without a decision because a helper failed; the fault table says which.
         pub aborted: u64,
+        /// The agent's own calls, which no policy is applied to: it would report and kill itself.
+        pub own: u64,
     }
 }
 

@@ -17,7 +17,7 @@ pub fn line(event: &Event, origin: Origin<'_>) -> String {
     } else if head.flags & EVENT_MONITORED != 0 {
         "would kill".to_owned()
     } else if head.flags & EVENT_UNREADABLE != 0 {
-        "undecided".to_owned()
+        "unreadable".to_owned()
     } else {
         "seen".to_owned()
     };
@@ -95,7 +95,7 @@ mod tests {
     #[case(event(0, KILL, 0), "killed ")]
     #[case(event(-11, KILL, 0), "KILL FAILED (errno 11) ")]
     #[case(event(NOT_SENT, 1, EVENT_MONITORED), "would kill ")]
-    #[case(event(NOT_SENT, 0, EVENT_UNREADABLE), "undecided ")]
+    #[case(event(NOT_SENT, 0, EVENT_UNREADABLE), "unreadable ")]
     #[case(event(NOT_SENT, 1, 0), "seen ")]
     fn the_first_word_says_what_happened(#[case] event: Event, #[case] word: &str) {
         let line = line(&event, ORIGIN);

@@ -57,7 +57,7 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
     json!({
         "process_kprobe": kprobe,
         "node_name": origin.node,
-        "time": clock.of_monotonic(head.time_ns),
+        "time": clock.of_boottime(head.time_ns),
         "quell": own(event, origin),
     })
 }

@@ -54,7 +54,7 @@ pub struct HookResult {
     /// Counters and failed helpers.
     pub statistics: HookStatistics,
     /// Runs of the program that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` on kernels that do not
-    /// count them (before 5.12, commit 9ed9e9ba2337).
+    /// count them for kprobes (before 6.7).
     pub recursion_misses: Option<u64>,
 }
 
@@ -114,7 +114,7 @@ impl Attached {
     /// # Errors
     /// When the kernel does not give it.
     pub fn results(&self) -> libbpf_rs::Result<Detached> {
-        let counted = probe::counts_recursion_misses();
+        let counted = probe::counts_skipped_kprobes()?;
         let hooks = self
             .hooks
             .iter()

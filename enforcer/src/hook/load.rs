@@ -11,6 +11,7 @@ use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters, Stage};
 use super::layout::{self, LayoutError};
 use super::plan::PlannedHook;
 use super::verifier_log;
+use crate::kernel::probe;
 
 /// Lines of a verifier log that an error shows.
 const LOG_LINES: usize = 12;
@@ -117,6 +118,7 @@ fn specialise(open: &mut OpenObject, hook: &PlannedHook, monitor: bool) -> Resul
     if monitor {
         config.flags |= quell_wire::hook::HOOK_MONITOR;
     }
+    config.agent_tgid = probe::own_tgid().unwrap_or(0);
     let mut bytes = Vec::new();
     config.write(&mut bytes);
     for mut map in open.maps_mut() {

@@ -10,7 +10,9 @@ use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
 use crate::kernel::prototype::Parameter;
 use crate::policy::ast::TypeClass;
-use crate::policy::{Action, ArgType, Code, Diagnostic, Diagnostics, Kprobe, Policy, Selector, Source};
+use crate::policy::{
+    Action, ArgFilter, ArgType, Code, Diagnostic, Diagnostics, Kprobe, Policy, Selector, Source,
+};
 use crate::selector::compile::{self, CompiledHook};
 
 /// How a hook is served.
@@ -212,7 +214,14 @@ fn function(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
 /// Compares the arguments that a policy names with the function's own. What the facts do not describe is not compared.
 fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     let name = kprobe.call.value.as_str();
-    let Some(parameters) = facts.prototypes.get(name) else { return };
+    // Recorded facts have no prototypes, and of a system call's entry there is nothing to compare.
+    let Some(prototypes) = facts.prototypes.as_ref().filter(|_| !kprobe.syscall && !kprobe.args.is_empty())
+    else {
+        return;
+    };
+    let Some(parameters) = prototypes.get(name) else {
+        return not_compared(kprobe, facts, found);
+    };
     for arg in &kprobe.args {
         let Some(parameter) = parameters.get(usize::from(arg.index)) else {
             let message = format!("`{name}` has no argument {}: it takes {}", arg.index, parameters.len());
@@ -236,6 +245,29 @@ fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) 
                     .help(format!("as {} has it in its type information", facts.release)),
             );
         }
+    }
+}
+
+/// The kernel does not describe the function. Where a wrong type would make a killing selector fail closed on every call,
+/// that is too little to go on.
+fn not_compared(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
+    let name = kprobe.call.value.as_str();
+    let message = format!(
+        "{} does not describe the arguments of `{name}`: the policy's types cannot be compared",
+        facts.release
+    );
+    let objects = |filter: &&ArgFilter| {
+        let ty = kprobe.args.get(filter.arg).map(|arg| arg.ty);
+        matches!(ty, Some(ArgType::File | ArgType::Path | ArgType::Filename))
+    };
+    let killing = kprobe.selectors.iter().filter(|selector| selector.enforces());
+    match killing.flat_map(|selector| &selector.args).find(objects) {
+        Some(filter) => found.push(
+            Diagnostic::new(Code::UnknownFeature, filter.span, message)
+                .label("with a wrong type, every caller would be killed")
+                .help("hook a function that is part of the kernel image and in its type information"),
+        ),
+        None => found.push(Diagnostic::warning(Code::UnknownFeature, kprobe.call.span, message)),
     }
 }
 
@@ -280,12 +312,24 @@ fn behind_the_copy(call: &str) -> &'static str {
 fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
     let mut missing = Vec::new();
     for selector in kprobe.selectors.iter().filter(|selector| selector.enforces()) {
+        let descriptor = selector.args.iter().find(|filter| {
+            kprobe.syscall && kprobe.args.get(filter.arg).is_some_and(|arg| arg.ty == ArgType::Fd)
+        });
+        if let Some(filter) = descriptor {
+            let message = "the kernel looks the descriptor up again after this hook: another thread of the caller can exchange it in between (dup2)";
+            missing.push(message.to_owned());
+            found.push(
+                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
+                    .label("resolved once here, and once more by the call")
+                    .help("hook a function that is given the file itself, such as security_file_permission with type file"),
+            );
+        }
         let user_memory = selector.args.iter().find(|filter| {
             let arg = kprobe.args.get(filter.arg).map(|arg| arg.ty);
             matches!(arg, Some(ArgType::String | ArgType::CharBuf)) && kprobe.syscall
         });
         if let Some(filter) = user_memory {
-            let message = "user memory that is not resident cannot be read at this hook: such a call is posted and not killed";
+            let message = "user memory at this hook: the caller can change it before the kernel copies it, and what is not resident is posted and not killed";
             missing.push(message.to_owned());
             found.push(
                 Diagnostic::warning(Code::PartialEnforcement, filter.span, message)

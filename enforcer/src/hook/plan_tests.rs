@@ -33,17 +33,11 @@ fn source(call: &str, ty: &str, action: &str) -> Source {
 fn complete() -> KernelFacts {
     let mut functions = Functions::from_kallsyms(
         "0 T __x64_sys_write\n0 T __x64_sys_unlink\n0 T __x64_sys_execve\n0 T __x64_sys_getpid\n\
-         0 T security_file_permission\n0 t twice\n0 t twice\n0 t twice\n0 T notify_die\n",
+         0 T security_file_permission\n0 T security_bprm_check\n0 t twice\n0 t twice\n0 t twice\n0 T notify_die\n",
     );
     functions.add_blacklist("0x0-0x1\tnotify_die\n");
     let features = Feature::ALL.iter().map(|feature| (*feature, Answer::Present)).collect::<BTreeMap<_, _>>();
-    KernelFacts {
-        version: FACTS_VERSION,
-        release: "6.99".into(),
-        features,
-        functions,
-        prototypes: BTreeMap::new(),
-    }
+    KernelFacts { version: FACTS_VERSION, release: "6.99".into(), features, functions, prototypes: None }
 }
 
 fn with(feature: Feature, answer: Option<Answer>) -> KernelFacts {
@@ -67,12 +61,12 @@ fn found(diagnostics: &Diagnostics) -> Vec<String> {
 
 #[test]
 fn a_kernel_that_has_everything_enforces_in_full() {
-    let plan = planned(&source("__x64_sys_execve", "fd", "Sigkill"), &complete()).unwrap();
+    let plan = planned(&source("security_bprm_check", "file", "Sigkill"), &complete()).unwrap();
     assert_eq!(plan.policy, "planned");
     assert!(plan.remarks.is_empty(), "{}", plan.remarks);
     let hook = &plan.hooks[0];
     assert_eq!((hook.enforcement.clone(), hook.enforces), (Enforcement::Full, true));
-    assert_eq!(hook.to_string(), "__x64_sys_execve: kprobe, SIGKILL: full");
+    assert_eq!(hook.to_string(), "security_bprm_check: kprobe, SIGKILL: full");
 }
 
 #[test]
@@ -111,7 +105,7 @@ fn an_unknown_feature_refuses_the_policy_and_is_never_taken_for_a_yes(
 ) {
     let policy = source("__x64_sys_execve", "fd", "Sigkill");
     let refused = planned(&policy, &with(Feature::SendSignal, answer)).unwrap_err();
-    assert_eq!(found(&refused), ["error[K006] 4:9"]);
+    assert_eq!(found(&refused), ["error[K006] 4:9", "warning[K008] 11:9"]);
     assert!(refused.as_slice()[0].message.ends_with(reason), "{refused}");
 }
 
@@ -159,7 +153,7 @@ fn with_prototypes() -> KernelFacts {
         ("security_file_permission".to_owned(), vec![Parameter::Number(32), pointer("file")]),
         ("__x64_sys_write".to_owned(), vec![pointer("pt_regs")]),
     ]);
-    KernelFacts { prototypes, ..complete() }
+    KernelFacts { prototypes: Some(prototypes), ..complete() }
 }
 
 #[rstest]
@@ -195,7 +189,7 @@ fn an_argument_has_the_type_that_the_function_has(#[case] ty: &str, #[case] mess
 #[test]
 fn an_argument_behind_the_last_one_is_refused() {
     let mut facts = with_prototypes();
-    facts.prototypes.get_mut("security_file_permission").unwrap().truncate(1);
+    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap().truncate(1);
     let refused = planned(&source("security_file_permission", "file", "Post"), &facts).unwrap_err();
     assert_eq!(found(&refused), ["error[K005] 18:8"]);
     assert!(refused.as_slice()[0].message.contains("has no argument 1: it takes 1"), "{refused}");
@@ -204,18 +198,19 @@ fn an_argument_behind_the_last_one_is_refused() {
 #[rstest]
 #[case("string")]
 #[case("char_buf")]
-fn a_kill_by_user_memory_at_a_system_call_is_partial(#[case] ty: &str) {
+#[case("fd")]
+fn a_kill_by_user_memory_or_descriptor_at_a_system_call_is_partial(#[case] ty: &str) {
     let plan = planned(&source("__x64_sys_execve", ty, "Sigkill"), &complete()).unwrap();
     assert_eq!(found(&plan.remarks), ["warning[K008] 11:9"]);
     let Enforcement::Partial(missing) = &plan.hooks[0].enforcement else { panic!("{:?}", plan.hooks[0]) };
     assert_eq!(missing.len(), 1);
-    assert!(plan.hooks[0].to_string().contains("partial (user memory"), "{}", plan.hooks[0]);
+    assert!(plan.hooks[0].to_string().contains("SIGKILL: partial ("), "{}", plan.hooks[0]);
 }
 
 #[rstest]
 #[case("security_file_permission", "string", "Sigkill")]
 #[case("__x64_sys_execve", "string", "Post")]
-#[case("__x64_sys_execve", "fd", "Sigkill")]
+#[case("security_file_permission", "file", "Sigkill")]
 fn nothing_is_partial_behind_the_copy_without_a_kill_or_by_path(
     #[case] call: &str,
     #[case] ty: &str,
@@ -231,7 +226,7 @@ fn nothing_is_partial_behind_the_copy_without_a_kill_or_by_path(
 #[case("__x64_sys_getpid", "was never measured")]
 fn a_kill_that_does_not_prevent_the_effect_is_remarked(#[case] call: &str, #[case] what: &str) {
     let plan = planned(&source(call, "fd", "Sigkill"), &complete()).unwrap();
-    assert_eq!(found(&plan.remarks), ["warning[K007] 10:7"]);
+    assert_eq!(found(&plan.remarks), ["warning[K007] 10:7", "warning[K008] 11:9"]);
     let message = &plan.remarks.as_slice()[0].message;
     assert!(message.contains(call) && message.contains(what), "{message}");
 }
@@ -279,4 +274,14 @@ fn hooks_are_numbered_from_where_the_policy_before_ended() {
     assert_eq!(numbers, [5, 6]);
     assert_eq!(plan.hooks[0].message.as_deref(), Some("first"));
     assert_eq!(plan.hooks[0].labels, [Some("target".to_owned())]);
+}
+
+#[test]
+fn a_killing_filter_on_an_object_that_the_kernel_does_not_describe_is_refused() {
+    let mut facts = with_prototypes();
+    facts.prototypes.as_mut().unwrap().clear();
+    let refused = planned(&source("security_file_permission", "file", "Sigkill"), &facts).unwrap_err();
+    assert!(found(&refused).contains(&"error[K006] 11:9".to_owned()), "{refused}");
+    let plan = planned(&source("security_file_permission", "file", "Post"), &facts).unwrap();
+    assert!(found(&plan.remarks)[0].starts_with("warning[K006]"), "{}", plan.remarks);
 }

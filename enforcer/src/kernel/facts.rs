@@ -82,7 +82,7 @@ pub struct KernelFacts {
     pub functions: Functions,
     /// Prototypes of the functions that a policy names; read from a running kernel, not recorded.
     #[serde(skip)]
-    pub prototypes: Prototypes,
+    pub prototypes: Option<Prototypes>,
 }
 
 impl KernelFacts {

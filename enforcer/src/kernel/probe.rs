@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use libbpf_rs::btf::Btf;
+use libbpf_rs::btf::types::Struct;
 use libbpf_rs::{MapType, ProgramType};
 
 use super::facts::{Answer, FACTS_VERSION, Feature, KernelFacts};
 use super::functions::Functions;
-use super::prototype::{self, Prototypes};
+use super::prototype;
 use crate::policy::Policy;
 
 /// Why the facts of the running kernel could not be read at all.
@@ -34,8 +36,7 @@ pub fn running_kernel() -> Result<KernelFacts, ProbeError> {
         functions.add_blacklist(&blacklist);
     }
     let features = Feature::ALL.iter().map(|feature| (*feature, probe(*feature))).collect::<BTreeMap<_, _>>();
-    let prototypes = Prototypes::new();
-    Ok(KernelFacts { version: FACTS_VERSION, release, features, functions, prototypes })
+    Ok(KernelFacts { version: FACTS_VERSION, release, features, functions, prototypes: None })
 }
 
 /// Adds the prototypes of the functions that policies name. System-call entries have none worth comparing: they are all
@@ -49,7 +50,7 @@ pub fn add_prototypes(facts: &mut KernelFacts, policies: &[&Policy]) -> libbpf_r
     }
     let hooks = policies.iter().flat_map(|policy| &policy.hooks).filter(|hook| !hook.syscall);
     let functions = hooks.map(|hook| hook.call.value.as_str()).collect();
-    facts.prototypes = prototype::of_running_kernel(&functions)?;
+    facts.prototypes = Some(prototype::of_running_kernel(&functions)?);
     Ok(())
 }
 
@@ -100,11 +101,27 @@ fn file(path: &Path) -> Answer {
     }
 }
 
-/// Whether the kernel counts program runs that it skipped: its own type information names the field. Without type
-/// information nothing is loaded, so that the answer is never used.
+/// Whether the kernel counts the runs of kprobe programs that it skipped. The counter itself is older (5.12), but kprobe
+/// programs are counted only since 6.7, whose kprobe links also say how many calls they missed: the kernel's type
+/// information shows that.
+///
+/// # Errors
+/// When the kernel's type information cannot be read.
+pub fn counts_skipped_kprobes() -> libbpf_rs::Result<bool> {
+    let btf = Btf::from_vmlinux()?;
+    let found = btf.type_by_kind::<Struct<'_>>().any(|described| {
+        let has = |name: &str| described.iter().any(|member| member.name.is_some_and(|of| of == name));
+        described.name().is_none() && has("func_name") && has("missed")
+    });
+    Ok(found)
+}
+
+/// The process id of this process as the kernel's programs see it, when that is known: in another PID namespace than the
+/// initial one the number would be somebody else's.
 #[must_use]
-pub fn counts_recursion_misses() -> bool {
-    const FIELD: &[u8] = b"\0recursion_misses\0";
-    std::fs::read("/sys/kernel/btf/vmlinux")
-        .is_ok_and(|btf| btf.windows(FIELD.len()).any(|window| window == FIELD))
+pub fn own_tgid() -> Option<u32> {
+    // PROC_PID_INIT_INO of the kernel: the initial PID namespace, on every kernel since 3.8.
+    const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    (namespace.as_os_str() == INITIAL_PID_NAMESPACE).then(std::process::id)
 }

@@ -131,9 +131,10 @@ fn string_answer(argument: &Argument, is_path: bool, op: Operator, value: &[u8])
         (Argument::Whole(whole), _) => decided(whole == value),
         // When fewer bytes are seen than the value has, the answer is undecided: the end that is seen is not compared.
         (Argument::Cut(end), _) if is_path && value.len() > end.len() => Answer::Undecided,
-        // The end of a path is known, and that something stands before it.
+        // The end of a path is known. Something may stand before it; a walk that ran out of steps at the root saw all.
         (Argument::Cut(_), Operator::Prefix) if is_path => Answer::Undecided,
         (Argument::Cut(end), Operator::Postfix) if is_path => decided(end.ends_with(value)),
+        (Argument::Cut(end), _) if is_path && value.len() == end.len() => Answer::Undecided,
         (Argument::Cut(_), _) if is_path => Answer::No,
         // The beginning of a text is known, and that it is longer than every value.
         (Argument::Cut(beginning), Operator::Prefix) => decided(beginning.starts_with(value)),

@@ -6,7 +6,7 @@ use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, SELECTOR_ENFORCES};
 use quell_wire::tree::{ArgTree, PidTree, SelectorTree, ValueTree};
 use quell_wire::write::{self, FilterBytes, TooLarge};
 
-use crate::policy::ast::PidOperator;
+use crate::policy::ast::{PidOperator, TypeClass};
 use crate::policy::{Action, ArgFilter, ArgType, Kprobe, Operator, PidFilter, Selector, Values};
 
 /// What one hook gives to its program.
@@ -111,8 +111,21 @@ fn config(kprobe: &Kprobe, number: u32, selectors: &[SelectorTree]) -> HookConfi
         config.arg_type[position] = wire_type(arg.ty).number();
         config.arg_index[position] = u32::from(arg.index);
         config.arg_size[position] = arg.size_arg.map_or(NO_SIZE_ARG, u32::from);
+        config.arg_size_bits[position] = size_bits(kprobe, arg.size_arg);
+        if kprobe.selectors.iter().flat_map(|selector| &selector.args).any(|filter| filter.arg == position) {
+            config.filtered |= 1 << position;
+        }
     }
     config
+}
+
+/// How wide a size is, where the policy lists the argument that holds it; the whole register otherwise.
+fn size_bits(kprobe: &Kprobe, size_arg: Option<u8>) -> u32 {
+    let listed = kprobe.args.iter().find(|arg| Some(arg.index) == size_arg);
+    match listed.map(|arg| arg.ty.class()) {
+        Some(TypeClass::Integer { bits, .. }) => bits.into(),
+        _ => u64::BITS,
+    }
 }
 
 /// Counts here are bounded by the limits of the language, far below u32.

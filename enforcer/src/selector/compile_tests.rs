@@ -43,6 +43,9 @@ fn the_constants_are_the_largest_numbers_of_the_policy() {
         arg_type: [WireType::Fd.number(), WireType::CharBuf.number(), WireType::SizeT.number(), 0, 0],
         arg_index: [0, 1, 2, 0, 0],
         arg_size: [NO_SIZE_ARG, 2, NO_SIZE_ARG, 0, 0],
+        arg_size_bits: [64, 64, 64, 0, 0],
+        filtered: 0b111,
+        agent_tgid: 0,
         reserved: 0,
     };
     assert_eq!(config, expected);
@@ -136,4 +139,14 @@ fn both_sides_agree_on_what_is_a_text_a_path_and_a_number() {
     for action in Action::ALL {
         assert_eq!(format!("{action:?}"), format!("{:?}", wire_action(action)));
     }
+}
+
+#[test]
+fn a_size_is_as_wide_as_the_argument_that_holds_it_and_only_filtered_arguments_are_read_before_the_filters() {
+    let config = config(
+        "{call: __x64_sys_sethostname, args: [{index: 0, type: char_buf, sizeArgIndex: 2}, {index: 1, type: int}], \
+         selectors: [{matchArgs: [{index: 0, operator: Equal, values: [evil]}]}]}",
+    );
+    assert_eq!(config.arg_size_bits[..2], [32, 64]);
+    assert_eq!(config.filtered, 0b01);
 }
