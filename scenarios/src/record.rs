@@ -65,7 +65,7 @@ pub struct Record {
     /// Helpers that failed in the kernel, whoever's call it was.
     pub faults: Vec<Fault>,
     /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` where the kernel does not
-    /// count them (before 5.12).
+    /// count them for kprobes (before 6.7).
     pub recursion_misses: Option<u64>,
     /// Events lost on their way: no room in the ring buffer, not readable, or not written out by the agent.
     pub lost_events: u64,

@@ -1,8 +1,8 @@
 //! What a SIGKILL at the entry of a system call still lets happen, as measured.
 //!
 //! `bpf_send_signal` sets a pending bit. The process never returns to user space, but the call's body runs until it asks
-//! for fatal signals itself, and most calls never do. The rows were measured on 5.10, 6.1, 6.12 and 7.3 by the lab's
-//! scenarios and the study behind them.
+//! for fatal signals itself, and most calls never do. The rows were measured on 5.10, 6.1, 6.12 and 7.3: write, unlink,
+//! rename, openat, execve and pipes by the lab's scenarios, the others in a study before them.
 
 /// What becomes of the side effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
