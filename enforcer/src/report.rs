@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use quell_wire::WireRecord;
 use quell_wire::hook::{FaultSite, HookCounters};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::hook::attach::Detached;
 use crate::hook::plan::{Enforcement, Mechanism, Plan};
@@ -37,59 +38,18 @@ struct HookReport {
     enforcement: Enforcement,
     /// Absent where the kernel does not count them.
     recursion_misses: Option<u64>,
-    counters: CounterReport,
+    #[serde(serialize_with = "by_name")]
+    counters: HookCounters,
 }
 
-#[derive(Debug, Serialize)]
-struct CounterReport {
-    calls: u64,
-    process_rejected: u64,
-    filter_rejected: u64,
-    matched: u64,
-    posted: u64,
-    lost: u64,
-    killed: u64,
-    kill_failed: u64,
-    unreadable: u64,
-    failed_closed: u64,
-    truncated: u64,
-    aborted: u64,
-    own: u64,
-}
-
-impl From<HookCounters> for CounterReport {
-    fn from(counters: HookCounters) -> Self {
-        let HookCounters {
-            calls,
-            process_rejected,
-            filter_rejected,
-            matched,
-            posted,
-            lost,
-            killed,
-            kill_failed,
-            unreadable,
-            failed_closed,
-            truncated,
-            aborted,
-            own,
-        } = counters;
-        Self {
-            calls,
-            process_rejected,
-            filter_rejected,
-            matched,
-            posted,
-            lost,
-            killed,
-            kill_failed,
-            unreadable,
-            failed_closed,
-            truncated,
-            aborted,
-            own,
-        }
-    }
+/// A counter record as a map from the names of its fields, as the schema has them.
+fn by_name<S: Serializer>(counters: &HookCounters, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut bytes = Vec::new();
+    counters.write(&mut bytes);
+    serializer.collect_map(HookCounters::LAYOUT.fields.iter().map(|field| {
+        let value = bytes.get(field.offset..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes);
+        (field.name, value)
+    }))
 }
 
 #[derive(Debug, Serialize)]
@@ -104,7 +64,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for policy in &self.policies {
             for HookReport { call, counters, recursion_misses, .. } in &policy.hooks {
-                let CounterReport { calls, matched, killed, kill_failed, .. } = counters;
+                let HookCounters { calls, matched, killed, kill_failed, .. } = counters;
                 write!(f, "{}: {call}: {calls} calls, {matched} matched, {killed} killed", policy.name)?;
                 let rare = [
                     (*kill_failed, "kills refused by the kernel"),
@@ -156,7 +116,7 @@ pub fn report(plans: &[Plan], results: &Detached, undecodable_events: u64, unwri
                         mechanism: hook.mechanism,
                         enforcement: hook.enforcement.clone(),
                         recursion_misses: result.recursion_misses,
-                        counters: result.statistics.counters.into(),
+                        counters: result.statistics.counters,
                     }
                 })
                 .collect(),
@@ -218,5 +178,8 @@ mod tests {
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["policies"][0]["hooks"][0]["recursion_misses"], serde_json::Value::Null);
         assert_eq!(json["faults"][0]["errno"], 1);
+        let counters = json["policies"][0]["hooks"][0]["counters"].as_object().unwrap();
+        assert_eq!(counters.len(), HookCounters::LAYOUT.fields.len());
+        assert_eq!((&counters["calls"], &counters["kill_failed"]), (&9.into(), &2.into()));
     }
 }

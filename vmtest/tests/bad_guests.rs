@@ -46,7 +46,7 @@ impl Lab {
         let programs = build_programs();
         let out = tempfile::tempdir().unwrap();
         let scratch = tempfile::tempdir().unwrap();
-        // A socket's path has at most 107 bytes: `/vmtest-XXXXXX/control` goes after this one.
+        // A socket's path has at most 107 bytes: `/vmtest-` with six letters and `/control` goes after this one.
         assert!(scratch.path().as_os_str().len() < 80, "TMPDIR is too long for sockets in it");
         let mut command = Command::new(env!("CARGO_BIN_EXE_vmtest"));
         command
