@@ -124,6 +124,7 @@ static __always_inline int quell_stage_arguments(struct pt_regs *context)
 	}
 	quell_count(matched);
 	quell_go(context, QUELL_STAGE_ACTIONS);
+	quell_count(lost);
 	return 0;
 }
 
@@ -165,6 +166,7 @@ static __always_inline int quell_stage_filter(struct pt_regs *context, __u32 sel
 			call->flags &= ~QUELL_EVENT_UNREADABLE;
 			quell_count(matched);
 			quell_go(context, QUELL_STAGE_ACTIONS);
+			quell_count(lost);
 			return 0;
 		}
 		if (result == QUELL_MATCH_UNDECIDED || result == QUELL_MATCH_UNREADABLE)
@@ -183,12 +185,12 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
 
-	if (!call || !filter)
-		return 0;
-	__u32 selector = call->selector;
+	__u32 selector = call ? call->selector : QUELL_NO_SELECTOR;
 
-	if (selector >= QUELL_MAX_SELECTORS)
+	if (!call || !filter || selector >= QUELL_MAX_SELECTORS) {
+		quell_count(lost);
 		return 0;
+	}
 	__u32 at = quell_section(filter, call->selector_at[selector], QUELL_SECTION_ACTIONS);
 	__u32 entries = quell_filter_u32(filter, at + 4);
 
