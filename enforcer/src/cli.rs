@@ -240,6 +240,10 @@ fn run(options: &Options) -> Result<u8> {
     let mode = if options.monitor { "watching" } else { "enforcing" };
     let mut tell = |progress: Progress<'_>| match progress {
         Progress::Remarks(remarks) => complain(remarks),
+        Progress::SubjectToItself => eprintln!(
+            "quell: not in the initial PID namespace: its own calls are not let through, a policy that matches its \
+             output will stop it"
+        ),
         Progress::Enforcing(plans) => {
             for plan in plans {
                 for hook in &plan.hooks {

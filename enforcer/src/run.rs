@@ -17,6 +17,7 @@ use crate::event::record::Event;
 use crate::event::{compact, json};
 use crate::exit;
 use crate::hook::attach::{self, AttachError};
+use crate::hook::load::Settings;
 use crate::hook::plan::{self, Plan, PlannedHook};
 use crate::kernel::probe::{self, ProbeError};
 use crate::policy::{self, Code, Diagnostic, Diagnostics, Policy, Source};
@@ -87,6 +88,9 @@ pub enum RunError {
 pub enum Progress<'a> {
     /// What an author should know; once per policy that has remarks, before anything is attached.
     Remarks(&'a Diagnostics),
+    /// The agent is not in the initial PID namespace, so that the programs cannot tell its own calls from others: a policy
+    /// that matches its output will stop it.
+    SubjectToItself,
     /// Every hook of every policy is in force.
     Enforcing(&'a [Plan]),
 }
@@ -102,7 +106,11 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
         progress(Progress::Remarks(&plan.remarks));
     }
     let hooks: Vec<PlannedHook> = plans.iter().flat_map(|plan| plan.hooks.clone()).collect();
-    let mut attached = attach::attach(&hooks, options.monitor)?;
+    let agent_tgid = probe::own_tgid();
+    if agent_tgid.is_none() {
+        progress(Progress::SubjectToItself);
+    }
+    let mut attached = attach::attach(&hooks, Settings { monitor: options.monitor, agent_tgid })?;
 
     let environment = |what, reason: String| RunError::Environment { what, reason };
     let printer = Printer::new(&plans, options.output)?;
@@ -269,7 +277,7 @@ impl<'a> Printer<'a> {
             call: &hook.call,
             message: hook.message.as_deref(),
             labels: &hook.labels,
-            mechanism: "kprobe",
+            mechanism: hook.mechanism.name(),
         };
         let line = match self.output {
             Output::Json => {

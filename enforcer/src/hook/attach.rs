@@ -4,7 +4,7 @@ use libbpf_rs::query::ProgInfoIter;
 use libbpf_rs::{Link, Program};
 use quell_bpf::KPROBE_ENTRY;
 
-use super::load::{self, HookStatistics, LoadError, LoadedHook, SharedMaps};
+use super::load::{self, HookStatistics, LoadError, LoadedHook, Settings, SharedMaps};
 use super::plan::PlannedHook;
 use super::verifier_log;
 use crate::kernel::probe;
@@ -62,13 +62,13 @@ pub struct HookResult {
 ///
 /// # Errors
 /// The first refusal; whatever was attached by then is detached again, in reverse order.
-pub fn attach(plan: &[PlannedHook], monitor: bool) -> Result<Attached, AttachError> {
+pub fn attach(plan: &[PlannedHook], settings: Settings) -> Result<Attached, AttachError> {
     if plan.is_empty() {
         return Err(AttachError::Nothing);
     }
     let mut shared = SharedMaps::default();
     let hooks =
-        plan.iter().map(|hook| load::load(hook, monitor, &mut shared)).collect::<Result<Vec<_>, _>>()?;
+        plan.iter().map(|hook| load::load(hook, settings, &mut shared)).collect::<Result<Vec<_>, _>>()?;
     let mut attached = Attached { hooks, links: Vec::new(), shared };
     let mut order: Vec<usize> = (0..attached.hooks.len()).collect();
     order.sort_by_key(|index| attached.hooks.get(*index).is_none_or(|hook| !hook.enforces));

@@ -11,7 +11,6 @@ use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters, Stage};
 use super::layout::{self, LayoutError};
 use super::plan::PlannedHook;
 use super::verifier_log;
-use crate::kernel::probe;
 
 /// Lines of a verifier log that an error shows.
 const LOG_LINES: usize = 12;
@@ -73,11 +72,24 @@ pub struct LoadedHook {
     pub(super) object: Object,
 }
 
+/// What holds for every hook of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Post matches and send no signal.
+    pub monitor: bool,
+    /// The agent's process id in the initial PID namespace, whose calls are let through; `None` when it is not known.
+    pub agent_tgid: Option<u32>,
+}
+
 /// Loads one hook; the first one creates the shared maps.
 ///
 /// # Errors
 /// When the kernel refuses, with the end of the verifier's log.
-pub fn load(hook: &PlannedHook, monitor: bool, shared: &mut SharedMaps) -> Result<LoadedHook, LoadError> {
+pub fn load(
+    hook: &PlannedHook,
+    settings: Settings,
+    shared: &mut SharedMaps,
+) -> Result<LoadedHook, LoadError> {
     let refused = |step, source, log: &[String]| LoadError::Refused {
         step,
         call: hook.call.clone(),
@@ -86,7 +98,7 @@ pub fn load(hook: &PlannedHook, monitor: bool, shared: &mut SharedMaps) -> Resul
     };
     let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(KPROBE_OBJECT));
     let mut open = opened.map_err(|error| refused("open the object", error, &log))?;
-    specialise(&mut open, hook, monitor)?;
+    specialise(&mut open, hook, settings)?;
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if let Some((_, handle)) = shared.maps.iter().find(|(known, _)| *known == name) {
@@ -113,12 +125,12 @@ fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
 }
 
 /// Writes the hook's constants into `.rodata`, from which the verifier will take them for granted.
-fn specialise(open: &mut OpenObject, hook: &PlannedHook, monitor: bool) -> Result<(), LoadError> {
+fn specialise(open: &mut OpenObject, hook: &PlannedHook, settings: Settings) -> Result<(), LoadError> {
     let mut config = hook.compiled.config;
-    if monitor {
+    if settings.monitor {
         config.flags |= quell_wire::hook::HOOK_MONITOR;
     }
-    config.agent_tgid = probe::own_tgid().unwrap_or(0);
+    config.agent_tgid = settings.agent_tgid.unwrap_or(0);
     let mut bytes = Vec::new();
     config.write(&mut bytes);
     for mut map in open.maps_mut() {

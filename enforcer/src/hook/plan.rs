@@ -23,6 +23,16 @@ pub enum Mechanism {
     Kprobe,
 }
 
+impl Mechanism {
+    /// Its name in events and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kprobe => "kprobe",
+        }
+    }
+}
+
 /// How much of a hook is enforced as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,12 +64,12 @@ pub struct PlannedHook {
 
 impl fmt::Display for PlannedHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mechanism::Kprobe = self.mechanism;
-        let action = if self.enforces { "kprobe, SIGKILL" } else { "kprobe, events only" };
+        let mechanism = self.mechanism.name();
+        let action = if self.enforces { "SIGKILL" } else { "events only" };
         match &self.enforcement {
-            Enforcement::Full => write!(f, "{}: {action}: full", self.call),
+            Enforcement::Full => write!(f, "{}: {mechanism}, {action}: full", self.call),
             Enforcement::Partial(missing) => {
-                write!(f, "{}: {action}: partial ({})", self.call, missing.join("; "))
+                write!(f, "{}: {mechanism}, {action}: partial ({})", self.call, missing.join("; "))
             }
         }
     }
