@@ -7,26 +7,21 @@ const ARGS: usize = MAX_ARGS as usize;
 const ERRNOS: usize = FAULT_ERRNOS as usize;
 
 codes! {
-    /// Slots of the `kprobe_calls` program array: the stages behind the gateway.
+    /// Slots of the `kprobe_calls` program array: the stages behind the gateway. Search and Filter call themselves, once per
+    /// search and per selector that is left; with the others that is at most 1 + 1 + 8 + 16 + 2 of the kernel's 33.
     pub enum Stage {
         /// matchPIDs of every selector: ACCEPT, CONTINUE or REJECT.
         ProcessFilter = 0 as "QUELL_STAGE_PROCESS_FILTER",
-        /// Reads the arguments that the policy names.
+        /// Reads what filters look at.
         Arguments = 1 as "QUELL_STAGE_ARGUMENTS",
-        /// matchArgs of the first selector.
-        Filter1 = 2 as "QUELL_STAGE_FILTER_1",
-        /// matchArgs of the second selector.
-        Filter2 = 3 as "QUELL_STAGE_FILTER_2",
-        /// matchArgs of the third selector.
-        Filter3 = 4 as "QUELL_STAGE_FILTER_3",
-        /// matchArgs of the fourth selector.
-        Filter4 = 5 as "QUELL_STAGE_FILTER_4",
-        /// matchArgs of the fifth selector.
-        Filter5 = 6 as "QUELL_STAGE_FILTER_5",
+        /// Searches one subject for the values of one SubString entry.
+        Search = 2 as "QUELL_STAGE_SEARCH",
+        /// The match sections of one selector.
+        Filter = 3 as "QUELL_STAGE_FILTER",
         /// Performs the actions of the selector that matched.
-        Actions = 7 as "QUELL_STAGE_ACTIONS",
+        Actions = 4 as "QUELL_STAGE_ACTIONS",
         /// Builds and posts the event.
-        Post = 8 as "QUELL_STAGE_POST",
+        Post = 5 as "QUELL_STAGE_POST",
     }
 }
 
@@ -123,6 +118,10 @@ numbers! { FLAGS, "The rows for the C header.";
 record! {
     /// Constants of one hook, set before load: the verifier deletes what this hook does not use.
     pub struct HookConfig as "quell_hook_config" {
+        /// Operators that occur: bit N is the operator with number N; NotMask counts as Mask.
+        pub operators: u64,
+        /// Types that occur in entries: bit N is the type with number N.
+        pub types: u64,
         /// Number under which events name the hook.
         pub hook: u32,
         /// HOOK_* bits.
@@ -131,32 +130,55 @@ record! {
         pub args: u32,
         /// Selectors in the filter bytes.
         pub selectors: u32,
+        /// Sections that occur: bit N is the section with number N.
+        pub sections: u32,
         /// Largest number of matchPIDs entries in a selector.
         pub pid_entries: u32,
         /// Largest number of ids in a matchPIDs entry.
         pub pids: u32,
-        /// Largest number of matchArgs entries in a selector.
-        pub arg_filters: u32,
-        /// Largest number of values in a matchArgs entry.
+        /// Largest number of entries in any other match section.
+        pub filters: u32,
+        /// Largest number of values in an entry, sets not counted.
         pub values: u32,
-        /// Largest number of 8-byte words in a string value.
+        /// Largest number of 8-byte words in a string value, sets and searches not counted.
         pub string_words: u32,
+        /// Searches.
+        pub searches: u32,
+        /// Largest number of words in a search.
+        pub search_words: u32,
         /// Largest number of actions in a selector.
         pub actions: u32,
+        /// Bit N: an entry looks at subject N, so that it is read before the filters; arguments without such a bit are read
+        /// for the event only.
+        pub filtered: u32,
+        /// Bit N: an entry has a set of kind N.
+        pub set_kinds: u32,
+        /// Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none.
+        pub agent_tgid: u32,
         /// Per argument: its type.
         pub arg_type: [u32; ARGS],
         /// Per argument: which argument of the function it is, from 0.
         pub arg_index: [u32; ARGS],
-        /// Per argument: which argument of the function holds its size, from 0, or NO_SIZE_ARG.
+        /// Per argument: which argument of the function holds its size or its count, from 0, or NO_SIZE_ARG.
         pub arg_size: [u32; ARGS],
         /// Per argument: bits of the size in that argument; what is above them is not part of the size.
         pub arg_size_bits: [u32; ARGS],
-        /// Bit N: a filter looks at argument N, so that it is read before the filters; others only for the event.
-        pub filtered: u32,
-        /// Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none.
-        pub agent_tgid: u32,
-        /// Zero.
-        pub reserved: u32,
+    }
+}
+
+codes! {
+    /// Kinds of sets, each in a map of its own.
+    pub enum SetKind {
+        /// Numbers: a hash table of NumberKey.
+        Numbers = 0 as "QUELL_SET_NUMBERS",
+        /// Whole strings: a hash table of StringKey.
+        Strings = 1 as "QUELL_SET_STRINGS",
+        /// Prefixes: an LPM trie of AffixKey.
+        Prefixes = 2 as "QUELL_SET_PREFIXES",
+        /// Postfixes, reversed: an LPM trie of AffixKey.
+        Postfixes = 3 as "QUELL_SET_POSTFIXES",
+        /// Networks: an LPM trie of NetworkKey.
+        Networks = 4 as "QUELL_SET_NETWORKS",
     }
 }
 

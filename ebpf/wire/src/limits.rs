@@ -8,22 +8,39 @@ use crate::schema::numbers;
 numbers! { LIMITS, "The rows for the C header.";
     /// Bytes of selector encoding per hook: the value of `filter_map`.
     pub const FILTER_BYTES = 4096;
-    /// Selectors per hook: one argument-filter stage each.
-    pub const MAX_SELECTORS = 5;
-    /// Arguments per hook: those that the calling convention passes in registers and a kprobe can read.
+    /// Selectors per hook: one round of the filter stage each, within the kernel's 33 tail calls.
+    pub const MAX_SELECTORS = 16;
+    /// Arguments and data entries per hook together.
     pub const MAX_ARGS = 5;
     /// matchPIDs entries per selector, all of which must hold.
     pub const MAX_PID_ENTRIES = 4;
     /// Process ids per matchPIDs entry.
     pub const MAX_PIDS = 16;
-    /// matchArgs entries per selector, all of which must hold.
-    pub const MAX_ARG_FILTERS = 5;
-    /// Values per matchArgs entry.
-    pub const MAX_VALUES = 16;
+    /// Entries of one section (matchArgs with matchData, matchBinaries, matchNamespaces, ...) per selector, all of which
+    /// must hold.
+    pub const MAX_FILTERS = 16;
+    /// Values of one entry that stand in the filter bytes; more of them are a set in a map.
+    pub const MAX_VALUES = 64;
     /// matchActions entries per selector.
-    pub const MAX_ACTIONS = 4;
-    /// Bytes of one string value of a filter; a multiple of 8, because strings are compared in words.
+    pub const MAX_ACTIONS = 8;
+    /// Bytes of one string value in the filter bytes or in a set of whole strings; a multiple of 8, because strings are
+    /// compared in words.
     pub const MAX_STRING_VALUE_BYTES = 256;
+    /// Bytes of one string value in a set of prefixes or postfixes: an LPM trie compares 256 bytes, 8 of which name the set.
+    pub const MAX_AFFIX_SET_BYTES = 248;
+    /// String comparisons that the verifier has to walk at most (entries * values * words of the largest ones); what
+    /// exceeds it moves to sets.
+    pub const MAX_INLINE_WORDS = 4096;
+    /// Sets per hook.
+    pub const MAX_SETS = 64;
+    /// Members of all sets of one kind per hook.
+    pub const MAX_SET_MEMBERS = 131072;
+    /// SubString entries per hook: one round of the search stage each.
+    pub const MAX_SEARCHES = 8;
+    /// Words of 64 pattern bytes per search; a value never crosses a word.
+    pub const SEARCH_WORDS = 4;
+    /// Bytes of one SubString value.
+    pub const MAX_PATTERN_BYTES = 64;
     /// Bytes kept of one string argument (a path, a user string, a buffer): PATH_MAX.
     pub const MAX_STRING_BYTES = 4096;
     /// Bytes behind the string of a slot, so that a whole path component or word may be read at its last byte.

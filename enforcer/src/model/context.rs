@@ -8,8 +8,56 @@ pub struct Context {
     /// Its parent (`real_parent`, thread-group leaders), the parent of that, and so on: nearest first, without the idle task.
     /// May be longer than followForks looks.
     pub ancestors: Vec<Process>,
+    /// Path of its executable.
+    pub executable: Argument,
+    /// Path of its parent's executable.
+    pub parent_executable: Argument,
+    /// Executables that the process or an ancestor of it ran before: what `followChildren` looks at.
+    pub followed: Vec<Vec<u8>>,
+    /// Inode numbers of its namespaces, in the order of [`Namespace::ALL`](crate::policy::ast::Namespace::ALL).
+    pub namespaces: [u32; 10],
+    /// Those of the host.
+    pub host_namespaces: [u32; 10],
+    /// Namespaces as they were when it executed its program.
+    pub namespaces_at_exec: [u32; 10],
+    /// Its capabilities.
+    pub capabilities: Capabilities,
+    /// Capabilities as they were when it executed its program.
+    pub capabilities_at_exec: Capabilities,
     /// What was read, in the order of the hook's `args`.
     pub args: Vec<Argument>,
+    /// What the function returned, once it has.
+    pub returned: Option<Argument>,
+}
+
+/// The capability sets of a process; bit N is capability N.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What it may make effective.
+    pub permitted: u64,
+    /// What it has.
+    pub effective: u64,
+    /// What a program that it executes may keep.
+    pub inheritable: u64,
+}
+
+/// Both ends of a connection, as a socket knows them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// AF_* number.
+    pub family: u32,
+    /// IPPROTO_* number.
+    pub protocol: u32,
+    /// TCP_* state.
+    pub state: u32,
+    /// Source address, if there is one; an IPv4 one also where an IPv6 socket sees ::ffff:a.b.c.d.
+    pub source: Option<std::net::IpAddr>,
+    /// Destination address.
+    pub destination: Option<std::net::IpAddr>,
+    /// Source port.
+    pub source_port: u16,
+    /// Destination port.
+    pub destination_port: u16,
 }
 
 /// A process in both views.
@@ -56,23 +104,34 @@ pub enum PidNamespace {
     },
 }
 
+/// What was read of an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// How reading went, and what was read.
+    pub value: Value,
+    /// Of a path: the type of its file (S_IF* bits), known also where it has no path.
+    pub file_type: Option<u32>,
+}
+
 /// How reading an argument went, and what was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Argument {
-    /// A number, extended to 64 bits by the sign of its type.
+pub enum Value {
+    /// A number, extended to 64 bits by the sign of its type; capability bits.
     Integer(u64),
     /// A text or path, whole, without a terminating NUL.
     Whole(Vec<u8>),
     /// A longer one, of which this was kept: the beginning of a text, the end of a path. Of a text always more than the
     /// longest value that a filter can have.
     Cut(Vec<u8>),
+    /// A socket's two ends.
+    Connection(Connection),
     /// Memory of the caller that is not there (yet).
     UserFault,
     /// Memory of the kernel that could not be read.
     KernelFault,
     /// A path whose walk does not end at a root.
     Disconnected,
-    /// A pipe, a socket or an anonymous inode.
+    /// A pipe, a socket or an anonymous inode; of an executable: a kernel thread.
     NoPath,
     /// Not an open descriptor.
     BadFd,
