@@ -157,8 +157,9 @@ record! {
         pub set: u32,
         /// Number of the search table, from 1; 0 for all but SubString and SubStringIgnCase.
         pub search: u32,
-        /// Zero.
-        pub reserved: u32,
+        /// Of a set of strings: bytes of the longest one, because a cut path that shows no more than that decides nothing; else
+        /// 0.
+        pub longest: u32,
     }
 }
 

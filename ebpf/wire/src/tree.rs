@@ -57,6 +57,8 @@ pub struct EntryTree {
     pub values: ValueTree,
     /// Number of the search table, from 1; 0 for all but SubString and SubStringIgnCase.
     pub search: u32,
+    /// Of a set of strings: bytes of the longest one; else 0.
+    pub longest: u32,
 }
 
 /// Values of one entry.
