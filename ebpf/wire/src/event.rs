@@ -1,10 +1,12 @@
 //! The event record: what the ring buffer carries.
 //!
 //! ```text
-//! event := EventHead string(binary) arg…        `args` of them
+//! event := EventHead string(binary) arg… frame…  `args` arguments, `kernel_frames` and then `user_frames` frames
 //! arg   := EventArg bytes (padded to 8)
+//! frame := u64                                   an instruction address, innermost first
 //! ```
-//! The first EventArg is the path of the process's executable, whatever the hook; the hook's arguments follow.
+//! The first EventArg is the path of the process's executable, whatever the hook; the hook's arguments follow. The bytes of a
+//! sock, skb, socket or sockaddr argument are a [`crate::selector::Connection`].
 
 use crate::limits::COMM_BYTES;
 use crate::schema::{numbers, record};
@@ -13,15 +15,17 @@ const COMM: usize = COMM_BYTES as usize;
 
 numbers! { FLAGS, "The rows for the C header.";
     /// Version of the record; the agent refuses another one.
-    pub const EVENT_VERSION = 1;
+    pub const EVENT_VERSION = 2;
     /// Event flag: an argument did not decide the selector, which enforces, and so counted as a match.
     pub const EVENT_FAILED_CLOSED = 1;
     /// Event flag: no selector matched, but an argument of one could not be read.
     pub const EVENT_UNREADABLE = 2;
-    /// Event flag: an argument was cut to fit the event; filters saw it whole.
+    /// Event flag: an argument or a stack was cut to fit the event; filters saw the argument whole.
     pub const EVENT_CUT = 4;
     /// Event flag: the hook is in monitor mode, so that an enforcing action was not performed.
     pub const EVENT_MONITORED = 8;
+    /// Frames of one stack that an event carries at most.
+    pub const MAX_FRAMES = 32;
     /// `signal_result` when no signal was sent.
     pub const SIGNAL_NOT_SENT = 1;
     /// `selector` when none matched.
@@ -49,7 +53,7 @@ record! {
         pub flags: u32,
         /// Actions performed: bit N is the action with number N.
         pub actions: u32,
-        /// What `bpf_send_signal` returned, or SIGNAL_NOT_SENT.
+        /// What `bpf_send_signal` returned, or SIGNAL_NOT_SENT. With several signals: for SIGKILL, else for the last one.
         pub signal_result: i32,
         /// Process id in the initial namespace.
         pub tgid: u32,
@@ -63,8 +67,12 @@ record! {
         pub uid: u32,
         /// Hook arguments behind the executable's path.
         pub args: u32,
-        /// Zero.
-        pub reserved: u32,
+        /// The signal that `signal_result` is about; 0 when none was sent.
+        pub signal: u32,
+        /// Frames of the kernel's stack behind the arguments.
+        pub kernel_frames: u32,
+        /// Frames of the process's stack behind those.
+        pub user_frames: u32,
         /// Command name, NUL-padded.
         pub comm: [u8; COMM],
         /// Parent's command name, NUL-padded.
@@ -81,9 +89,9 @@ record! {
         pub status: u32,
         /// Bytes that follow, without the padding to 8.
         pub length: u32,
-        /// Zero.
-        pub reserved: u32,
-        /// The number, for numbers and descriptors; the size that was asked for, for buffers.
+        /// Of a path: the type of its file (S_IF* bits), known also where it has no path; else 0.
+        pub mode: u32,
+        /// The number, for numbers, capabilities and descriptors; the size that was asked for, for buffers.
         pub number: u64,
     }
 }

@@ -72,6 +72,12 @@ codes! {
         MapLookup = 14 as "QUELL_FAULT_MAP_LOOKUP",
         /// Selector bytes that the evaluator cannot read; errno is EINVAL.
         Selector = 15 as "QUELL_FAULT_SELECTOR",
+        /// Fields of sockets and packets.
+        Socket = 16 as "QUELL_FAULT_SOCKET",
+        /// `bpf_get_stack`.
+        Stack = 17 as "QUELL_FAULT_STACK",
+        /// Noting when an event was last posted, for its rate limit.
+        RateLimit = 18 as "QUELL_FAULT_RATE_LIMIT",
     }
 }
 
@@ -96,13 +102,16 @@ impl FaultSite {
             Self::TailCall => "tail_call",
             Self::MapLookup => "map_lookup",
             Self::Selector => "selector",
+            Self::Socket => "socket",
+            Self::Stack => "stack",
+            Self::RateLimit => "rate_limit",
         }
     }
 }
 
 numbers! { FLAGS, "The rows for the C header.";
     /// Number of fault sites.
-    pub const FAULT_SITES = 16;
+    pub const FAULT_SITES = 19;
     /// Hook flag: the function is a system-call entry, whose arguments are in the registers its argument points to.
     pub const HOOK_SYSCALL = 1;
     /// Hook flag: some matchPIDs entry looks at ancestors.
@@ -184,7 +193,8 @@ codes! {
 
 record! {
     /// Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
-    /// `matched` and `aborted`.
+    /// `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited` and
+    /// `not_posted`: what matched, or could not be decided, ends in one of them.
     pub struct HookCounters as "quell_hook_counters" {
         /// Calls of the function that the program saw.
         pub calls: u64,
@@ -196,12 +206,20 @@ record! {
         pub matched: u64,
         /// Events handed to the ring buffer.
         pub posted: u64,
-        /// Events lost because the ring buffer was full.
+        /// Events lost because the buffer was full, or because a helper failed before the event was built.
         pub lost: u64,
-        /// `bpf_send_signal` returned 0.
+        /// `bpf_send_signal` returned 0 for SIGKILL.
         pub killed: u64,
-        /// `bpf_send_signal` returned an error.
+        /// `bpf_send_signal` returned an error for SIGKILL.
         pub kill_failed: u64,
+        /// `bpf_send_signal` returned 0 for the signal of a Signal action.
+        pub signalled: u64,
+        /// `bpf_send_signal` returned an error for it.
+        pub signal_failed: u64,
+        /// Matches whose event was held back by a rate limit.
+        pub rate_limited: u64,
+        /// Matches of selectors with NoPost.
+        pub not_posted: u64,
         /// No selector matched, but one could not be decided because an argument could not be read.
         pub unreadable: u64,
         /// Matches that an enforcing selector took because what was read did not decide it.
