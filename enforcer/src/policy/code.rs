@@ -152,6 +152,16 @@ codes! {
     EffectHappens = "K007" Kernel "the effect happens before the kill",
     /// Enforced, but with a named hole.
     PartialEnforcement = "K008" Kernel "enforced in part",
+    /// A place to hook that this version does not attach to.
+    UnsupportedHook = "K009" Kernel "hook known, not supported here",
+    /// An action that this version does not perform.
+    UnsupportedMechanism = "K010" Kernel "action not performed here",
+    /// A filter that needs what this version does not keep track of.
+    UnsupportedFilter = "K011" Kernel "filter known, not supported here",
+    /// A way of reading that this version does not have.
+    UnsupportedReading = "K012" Kernel "way of reading known, not supported here",
+    /// A policy for a part of the processes that this version cannot tell from the others.
+    UnsupportedScope = "K013" Kernel "scope known, not supported here",
 }
 
 impl fmt::Display for Code {
