@@ -11,22 +11,39 @@
 /* Limits */
 /* Bytes of selector encoding per hook: the value of `filter_map`. */
 #define QUELL_FILTER_BYTES 4096
-/* Selectors per hook: one argument-filter stage each. */
-#define QUELL_MAX_SELECTORS 5
-/* Arguments per hook: those that the calling convention passes in registers and a kprobe can read. */
+/* Selectors per hook: one round of the filter stage each, within the kernel's 33 tail calls. */
+#define QUELL_MAX_SELECTORS 16
+/* Arguments and data entries per hook together. */
 #define QUELL_MAX_ARGS 5
 /* matchPIDs entries per selector, all of which must hold. */
 #define QUELL_MAX_PID_ENTRIES 4
 /* Process ids per matchPIDs entry. */
 #define QUELL_MAX_PIDS 16
-/* matchArgs entries per selector, all of which must hold. */
-#define QUELL_MAX_ARG_FILTERS 5
-/* Values per matchArgs entry. */
-#define QUELL_MAX_VALUES 16
+/* Entries of one section (matchArgs with matchData, matchBinaries, matchNamespaces, ...) per selector, all of which
+ * must hold. */
+#define QUELL_MAX_FILTERS 16
+/* Values of one entry that stand in the filter bytes; more of them are a set in a map. */
+#define QUELL_MAX_VALUES 64
 /* matchActions entries per selector. */
-#define QUELL_MAX_ACTIONS 4
-/* Bytes of one string value of a filter; a multiple of 8, because strings are compared in words. */
+#define QUELL_MAX_ACTIONS 8
+/* Bytes of one string value in the filter bytes or in a set of whole strings; a multiple of 8, because strings are
+ * compared in words. */
 #define QUELL_MAX_STRING_VALUE_BYTES 256
+/* Bytes of one string value in a set of prefixes or postfixes: an LPM trie compares 256 bytes, 8 of which name the set. */
+#define QUELL_MAX_AFFIX_SET_BYTES 248
+/* String comparisons that the verifier has to walk at most (entries * values * words of the largest ones); what
+ * exceeds it moves to sets. */
+#define QUELL_MAX_INLINE_WORDS 4096
+/* Sets per hook. */
+#define QUELL_MAX_SETS 64
+/* Members of all sets of one kind per hook. */
+#define QUELL_MAX_SET_MEMBERS 131072
+/* SubString entries per hook: one round of the search stage each. */
+#define QUELL_MAX_SEARCHES 8
+/* Words of 64 pattern bytes per search; a value never crosses a word. */
+#define QUELL_SEARCH_WORDS 4
+/* Bytes of one SubString value. */
+#define QUELL_MAX_PATTERN_BYTES 64
 /* Bytes kept of one string argument (a path, a user string, a buffer): PATH_MAX. */
 #define QUELL_MAX_STRING_BYTES 4096
 /* Bytes behind the string of a slot, so that a whole path component or word may be read at its last byte. */
@@ -49,6 +66,10 @@
 #define QUELL_FAULT_ERRNOS 136
 
 /* Operators */
+/* Greater than the value. */
+#define QUELL_OP_GT 1
+/* Less than the value. */
+#define QUELL_OP_LT 2
 /* The same number, or the same bytes. */
 #define QUELL_OP_EQUAL 3
 /* Not `Equal` to any value. */
@@ -61,16 +82,133 @@
 #define QUELL_OP_PREFIX 8
 /* Ends with a value. */
 #define QUELL_OP_POSTFIX 9
+/* In one of the ranges. */
+#define QUELL_OP_IN_MAP 10
+/* In none of the ranges. */
+#define QUELL_OP_NOT_IN_MAP 11
+/* Has a bit of a value. */
+#define QUELL_OP_MASK 12
+/* The source address is in a network. */
+#define QUELL_OP_SADDR 13
+/* The destination address is in a network. */
+#define QUELL_OP_DADDR 14
+/* The source port is in a range. */
+#define QUELL_OP_SPORT 15
+/* The destination port is in a range. */
+#define QUELL_OP_DPORT 16
+/* The transport protocol is one of these. */
+#define QUELL_OP_PROTOCOL 17
+/* The source port is in none of the ranges. */
+#define QUELL_OP_NOT_SPORT 18
+/* The destination port is in none of the ranges. */
+#define QUELL_OP_NOT_DPORT 19
+/* The source port is below 1024. */
+#define QUELL_OP_SPORT_PRIV 20
+/* The source port is not below 1024. */
+#define QUELL_OP_NOT_SPORT_PRIV 21
+/* The destination port is below 1024. */
+#define QUELL_OP_DPORT_PRIV 22
+/* The destination port is not below 1024. */
+#define QUELL_OP_NOT_DPORT_PRIV 23
+/* The source address is in no network. */
+#define QUELL_OP_NOT_SADDR 24
+/* The destination address is in no network. */
+#define QUELL_OP_NOT_DADDR 25
+/* Starts with no value. */
+#define QUELL_OP_NOT_PREFIX 26
+/* Ends with no value. */
+#define QUELL_OP_NOT_POSTFIX 27
+/* The address family is one of these. */
+#define QUELL_OP_FAMILY 28
+/* The state of the connection is one of these. */
+#define QUELL_OP_STATE 29
+/* The second argument has a capability that this one lacks. */
+#define QUELL_OP_CAPABILITIES_GAINED 30
+/* Between a pair of bounds, both included. */
+#define QUELL_OP_IN_RANGE 31
+/* Between no pair of bounds. */
+#define QUELL_OP_NOT_IN_RANGE 32
+/* Contains a value. */
+#define QUELL_OP_SUB_STRING 33
+/* Contains a value, ASCII letters of either case. */
+#define QUELL_OP_SUB_STRING_IGN_CASE 34
+/* The file is of one of these types. */
+#define QUELL_OP_FILE_TYPE 36
+/* The file is of none of these types. */
+#define QUELL_OP_NOT_FILE_TYPE 37
+/* Has no bit of a value. No name of the language: NotIn of capabilities and namespaces that changed. */
+#define QUELL_OP_NOT_MASK 64
+
+/* Subjects */
+/* The first argument that the policy names; data entries follow the arguments. */
+#define QUELL_SUBJECT_ARG_0 0
+/* The second one. */
+#define QUELL_SUBJECT_ARG_1 1
+/* The third one. */
+#define QUELL_SUBJECT_ARG_2 2
+/* The fourth one. */
+#define QUELL_SUBJECT_ARG_3 3
+/* The fifth one. */
+#define QUELL_SUBJECT_ARG_4 4
+/* Path of the process's executable. */
+#define QUELL_SUBJECT_EXECUTABLE 5
+/* Path of the parent's executable. */
+#define QUELL_SUBJECT_PARENT_EXECUTABLE 6
+/* What the function returned. */
+#define QUELL_SUBJECT_RETURNED 7
+/* Inode number of the UTS namespace; of the following likewise. */
+#define QUELL_SUBJECT_NS_UTS 8
+/* IPC namespace. */
+#define QUELL_SUBJECT_NS_IPC 9
+/* Mount namespace. */
+#define QUELL_SUBJECT_NS_MNT 10
+/* PID namespace of the process. */
+#define QUELL_SUBJECT_NS_PID 11
+/* PID namespace that its children will have. */
+#define QUELL_SUBJECT_NS_PID_FOR_CHILDREN 12
+/* Network namespace. */
+#define QUELL_SUBJECT_NS_NET 13
+/* Time namespace. */
+#define QUELL_SUBJECT_NS_TIME 14
+/* Time namespace that its children will have. */
+#define QUELL_SUBJECT_NS_TIME_FOR_CHILDREN 15
+/* Cgroup namespace. */
+#define QUELL_SUBJECT_NS_CGROUP 16
+/* User namespace. */
+#define QUELL_SUBJECT_NS_USER 17
+/* Permitted capabilities, a bit each. */
+#define QUELL_SUBJECT_CAP_PERMITTED 18
+/* Effective capabilities. */
+#define QUELL_SUBJECT_CAP_EFFECTIVE 19
+/* Inheritable capabilities. */
+#define QUELL_SUBJECT_CAP_INHERITABLE 20
+/* Namespaces that differ from those at exec: bit N is the namespace with subject NsUts + N. */
+#define QUELL_SUBJECT_CHANGED_NAMESPACES 21
+/* Permitted capabilities that differ from those at exec. */
+#define QUELL_SUBJECT_CHANGED_PERMITTED 22
+/* Effective ones. */
+#define QUELL_SUBJECT_CHANGED_EFFECTIVE 23
+/* Inheritable ones. */
+#define QUELL_SUBJECT_CHANGED_INHERITABLE 24
+/* Sets of matchBinaries entries with followChildren to which the process or an ancestor belongs: bit N is the
+ * entry with that number in the hook. */
+#define QUELL_SUBJECT_FOLLOWED_BINARIES 25
 
 /* Argument types */
 /* `int`. */
 #define QUELL_TYPE_INT 1
 /* Buffer with its size in another argument. */
 #define QUELL_TYPE_CHAR_BUF 2
+/* Several buffers: `struct iovec *` with their number in another argument. */
+#define QUELL_TYPE_CHAR_IOVEC 3
 /* `size_t`. */
 #define QUELL_TYPE_SIZE_T 4
+/* `struct sk_buff *`. */
+#define QUELL_TYPE_SKB 5
 /* NUL-terminated string. */
 #define QUELL_TYPE_STRING 6
+/* `struct sock *`. */
+#define QUELL_TYPE_SOCK 7
 /* Signed 64 bits. */
 #define QUELL_TYPE_S64 10
 /* Unsigned 64 bits. */
@@ -87,6 +225,12 @@
 #define QUELL_TYPE_FILE 16
 /* File descriptor, resolved in the calling task's own table. */
 #define QUELL_TYPE_FD 17
+/* A capability number. */
+#define QUELL_TYPE_CAPABILITY 23
+/* `struct kiocb *`: the path of its file. */
+#define QUELL_TYPE_KIOCB 24
+/* A system call number of the 64-bit ABI; bit 31 set for the 32-bit one. */
+#define QUELL_TYPE_SYSCALL64 28
 /* Signed 16 bits. */
 #define QUELL_TYPE_S16 29
 /* Unsigned 16 bits. */
@@ -95,12 +239,64 @@
 #define QUELL_TYPE_S8 31
 /* Unsigned 8 bits. */
 #define QUELL_TYPE_U8 32
+/* `kernel_cap_t *`: 64 capability bits. */
+#define QUELL_TYPE_KERNEL_CAP 33
+/* `kernel_cap_t *` of inheritable capabilities. */
+#define QUELL_TYPE_CAP_INHERITABLE 34
+/* `kernel_cap_t *` of permitted capabilities. */
+#define QUELL_TYPE_CAP_PERMITTED 35
+/* `kernel_cap_t *` of effective capabilities. */
+#define QUELL_TYPE_CAP_EFFECTIVE 36
+/* `struct linux_binprm *`: the path of the file that is executed. */
+#define QUELL_TYPE_LINUX_BINPRM 37
+/* `struct net_device *`: its name. */
+#define QUELL_TYPE_NET_DEVICE 39
+/* `struct sockaddr *`: family, address and port, as the source. */
+#define QUELL_TYPE_SOCKADDR 40
+/* `struct socket *`: the tuple of its sock. */
+#define QUELL_TYPE_SOCKET 41
+/* `struct dentry *`: its path, without the mounts above it. */
+#define QUELL_TYPE_DENTRY 42
+/* `struct sockaddr_un *`: its path. */
+#define QUELL_TYPE_SOCKADDR_UN 44
+/* Nothing is read: a placeholder that keeps a position. */
+#define QUELL_TYPE_NOP 63
 
 /* Actions */
-/* Posts an event. */
+/* Posts an event. Parameters: rate limit in milliseconds (0: none), its [`RateScope`], kernel stack (0 or 1), user
+ * stack (0 or 1). */
 #define QUELL_ACTION_POST 0
-/* Sends SIGKILL to the calling process (`bpf_send_signal`, Linux 5.3), and posts an event. */
+/* Keeps the path of a descriptor. Parameters: positions of the descriptor and of the name among the arguments. */
+#define QUELL_ACTION_FOLLOW_FD 1
+/* Sends SIGKILL to the calling process (`bpf_send_signal`, Linux 5.3). */
 #define QUELL_ACTION_SIGKILL 2
+/* Forgets the path of a descriptor. Parameters as for FollowFd. */
+#define QUELL_ACTION_UNFOLLOW_FD 3
+/* Makes the call return an error. Parameter: the value, two's complement. */
+#define QUELL_ACTION_OVERRIDE 4
+/* Gives the path of one descriptor to another. Parameters: positions of the old and the new one. */
+#define QUELL_ACTION_COPY_FD 5
+/* Posts no event. */
+#define QUELL_ACTION_NO_POST 8
+/* Sends a signal to the calling process. Parameter: its number. */
+#define QUELL_ACTION_SIGNAL 9
+/* Remembers the process that owns a socket. Parameter: position of the socket. */
+#define QUELL_ACTION_TRACK_SOCK 10
+/* Forgets it. */
+#define QUELL_ACTION_UNTRACK_SOCK 11
+/* Lets an enforcer at another hook act. Parameters: error (two's complement), signal, position of the argument
+ * with the system call number or NO_SIZE_ARG. */
+#define QUELL_ACTION_NOTIFY_ENFORCER 12
+/* Writes an argument. Parameters: its position, the value. */
+#define QUELL_ACTION_SET 14
+
+/* Scopes of a rate limit */
+/* Those of one thread. */
+#define QUELL_RATE_THREAD 0
+/* Those of one process. */
+#define QUELL_RATE_PROCESS 1
+/* All. */
+#define QUELL_RATE_GLOBAL 2
 
 /* Argument statuses */
 /* Not read: the hook has no such argument, or a cheaper filter had already decided. */
@@ -133,11 +329,11 @@
 #define QUELL_MATCH_MALFORMED 4
 
 /* Sections of a selector */
-/* matchPIDs. */
+/* matchPIDs: [`PidEntry`]. */
 #define QUELL_SECTION_PIDS 0
 /* matchBinaries. */
 #define QUELL_SECTION_BINARIES 1
-/* matchArgs. */
+/* matchArgs and matchData. */
 #define QUELL_SECTION_ARGS 2
 /* matchNamespaces. */
 #define QUELL_SECTION_NAMESPACES 3
@@ -147,36 +343,51 @@
 #define QUELL_SECTION_NAMESPACE_CHANGES 5
 /* matchCapabilityChanges. */
 #define QUELL_SECTION_CAPABILITY_CHANGES 6
-/* matchActions. */
+/* matchActions: [`ActionEntry`]. */
 #define QUELL_SECTION_ACTIONS 7
+/* matchParentBinaries. */
+#define QUELL_SECTION_PARENT_BINARIES 8
+/* matchReturnArgs; looked at when the function returns. */
+#define QUELL_SECTION_RETURN_ARGS 9
+/* matchReturnActions: [`ActionEntry`]. */
+#define QUELL_SECTION_RETURN_ACTIONS 10
 
 /* Selector flags */
-/* Selector flag: an action of this selector stops the process, so that what cannot be decided counts as a match. */
+/* Slots for section offsets in a selector's head. */
+#define QUELL_SECTIONS 12
+/* Selector flag: an action of this selector stops the process or the call, so that what cannot be decided counts as a
+ * match. */
 #define QUELL_SELECTOR_ENFORCES 1
 /* matchPIDs flag: ids are those of the process's own PID namespace; 0 in the initial one. */
 #define QUELL_PID_NAMESPACE 1
 /* matchPIDs flag: the ids of ancestors count too. */
 #define QUELL_PID_FOLLOW_FORKS 2
+/* Value of a namespace that stands for the host's, until the agent puts the number of this machine in its place. */
+#define QUELL_HOST_NAMESPACE 0
+/* Inode number of the initial user namespace (PROC_USER_INIT_INO, include/linux/proc_ns.h). */
+#define QUELL_INITIAL_USER_NAMESPACE 4026531837
+/* Family tag of an IPv4 address in a network, also of one that an IPv6 socket sees as ::ffff:a.b.c.d. */
+#define QUELL_FAMILY_4 4
+/* Family tag of an IPv6 address. */
+#define QUELL_FAMILY_6 6
+/* Bits of an affix key before the string: the set and the zero behind it. */
+#define QUELL_AFFIX_PREFIX_BITS 64
+/* Bits of a network key before the address: set and family. */
+#define QUELL_NETWORK_PREFIX_BITS 64
 
 /* Stages of the gateway */
 /* matchPIDs of every selector: ACCEPT, CONTINUE or REJECT. */
 #define QUELL_STAGE_PROCESS_FILTER 0
-/* Reads the arguments that the policy names. */
+/* Reads what filters look at. */
 #define QUELL_STAGE_ARGUMENTS 1
-/* matchArgs of the first selector. */
-#define QUELL_STAGE_FILTER_1 2
-/* matchArgs of the second selector. */
-#define QUELL_STAGE_FILTER_2 3
-/* matchArgs of the third selector. */
-#define QUELL_STAGE_FILTER_3 4
-/* matchArgs of the fourth selector. */
-#define QUELL_STAGE_FILTER_4 5
-/* matchArgs of the fifth selector. */
-#define QUELL_STAGE_FILTER_5 6
+/* Searches one subject for the values of one SubString entry. */
+#define QUELL_STAGE_SEARCH 2
+/* The match sections of one selector. */
+#define QUELL_STAGE_FILTER 3
 /* Performs the actions of the selector that matched. */
-#define QUELL_STAGE_ACTIONS 7
+#define QUELL_STAGE_ACTIONS 4
 /* Builds and posts the event. */
-#define QUELL_STAGE_POST 8
+#define QUELL_STAGE_POST 5
 
 /* Verdicts of the process filter */
 /* No selector can match: nothing more is read. */
@@ -219,10 +430,28 @@
 #define QUELL_FAULT_MAP_LOOKUP 14
 /* Selector bytes that the evaluator cannot read; errno is EINVAL. */
 #define QUELL_FAULT_SELECTOR 15
+/* Fields of sockets and packets. */
+#define QUELL_FAULT_SOCKET 16
+/* `bpf_get_stack`. */
+#define QUELL_FAULT_STACK 17
+/* Noting when an event was last posted, for its rate limit. */
+#define QUELL_FAULT_RATE_LIMIT 18
+
+/* Kinds of sets */
+/* Numbers: a hash table of NumberKey. */
+#define QUELL_SET_NUMBERS 0
+/* Whole strings: a hash table of StringKey. */
+#define QUELL_SET_STRINGS 1
+/* Prefixes: an LPM trie of AffixKey. */
+#define QUELL_SET_PREFIXES 2
+/* Postfixes, reversed: an LPM trie of AffixKey. */
+#define QUELL_SET_POSTFIXES 3
+/* Networks: an LPM trie of NetworkKey. */
+#define QUELL_SET_NETWORKS 4
 
 /* Hook flags */
 /* Number of fault sites. */
-#define QUELL_FAULT_SITES 16
+#define QUELL_FAULT_SITES 19
 /* Hook flag: the function is a system-call entry, whose arguments are in the registers its argument points to. */
 #define QUELL_HOOK_SYSCALL 1
 /* Hook flag: some matchPIDs entry looks at ancestors. */
@@ -236,15 +465,17 @@
 
 /* Event flags */
 /* Version of the record; the agent refuses another one. */
-#define QUELL_EVENT_VERSION 1
+#define QUELL_EVENT_VERSION 2
 /* Event flag: an argument did not decide the selector, which enforces, and so counted as a match. */
 #define QUELL_EVENT_FAILED_CLOSED 1
 /* Event flag: no selector matched, but an argument of one could not be read. */
 #define QUELL_EVENT_UNREADABLE 2
-/* Event flag: an argument was cut to fit the event; filters saw it whole. */
+/* Event flag: an argument or a stack was cut to fit the event; filters saw the argument whole. */
 #define QUELL_EVENT_CUT 4
 /* Event flag: the hook is in monitor mode, so that an enforcing action was not performed. */
 #define QUELL_EVENT_MONITORED 8
+/* Frames of one stack that an event carries at most. */
+#define QUELL_MAX_FRAMES 32
 /* `signal_result` when no signal was sent. */
 #define QUELL_SIGNAL_NOT_SENT 1
 /* `selector` when none matched. */
@@ -267,16 +498,19 @@ struct quell_selector_head {
 	__u32 length;
 	/* SELECTOR_* bits. */
 	__u32 flags;
+	/* Per section: bytes from the start of the selector to it; 0 when it is absent. */
+	__u32 section[12];
 };
-_Static_assert(sizeof(struct quell_selector_head) == 8, "size of quell_selector_head");
+_Static_assert(sizeof(struct quell_selector_head) == 56, "size of quell_selector_head");
 _Static_assert(__builtin_offsetof(struct quell_selector_head, length) == 0, "offset of quell_selector_head.length");
 _Static_assert(__builtin_offsetof(struct quell_selector_head, flags) == 4, "offset of quell_selector_head.flags");
+_Static_assert(__builtin_offsetof(struct quell_selector_head, section) == 8, "offset of quell_selector_head.section");
 
 /* Head of a section. */
 struct quell_section_head {
 	/* Bytes of the section, this head included. */
 	__u32 length;
-	/* Entries that follow. */
+	/* Entries that follow, at least one. */
 	__u32 entries;
 };
 _Static_assert(sizeof(struct quell_section_head) == 8, "size of quell_section_head");
@@ -300,28 +534,35 @@ _Static_assert(__builtin_offsetof(struct quell_pid_entry, op) == 4, "offset of q
 _Static_assert(__builtin_offsetof(struct quell_pid_entry, flags) == 8, "offset of quell_pid_entry.flags");
 _Static_assert(__builtin_offsetof(struct quell_pid_entry, values) == 12, "offset of quell_pid_entry.values");
 
-/* One entry of matchArgs; `values` values follow. */
-struct quell_arg_entry {
+/* One entry of a match section; `values` values follow. */
+struct quell_entry {
 	/* Bytes of the entry, this head included. */
 	__u32 length;
 	/* Operator. */
 	__u32 op;
-	/* Position of the argument among the hook's arguments, from 0. */
-	__u32 arg;
-	/* Argument type. */
+	/* What is compared: a Subject. */
+	__u32 subject;
+	/* Its type. */
 	__u32 arg_type;
-	/* Values that follow. */
+	/* Values that follow; 0 when they are a set. */
 	__u32 values;
-	/* Zero. */
-	__u32 reserved;
+	/* Number of the set that holds the values, from 1; 0: they follow. */
+	__u32 set;
+	/* Number of the search table, from 1; 0 for all but SubString and SubStringIgnCase. */
+	__u32 search;
+	/* Of a set of strings: bytes of the longest one, because a cut path that shows no more than that decides nothing; else
+	 * 0. */
+	__u32 longest;
 };
-_Static_assert(sizeof(struct quell_arg_entry) == 24, "size of quell_arg_entry");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, length) == 0, "offset of quell_arg_entry.length");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, op) == 4, "offset of quell_arg_entry.op");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, arg) == 8, "offset of quell_arg_entry.arg");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, arg_type) == 12, "offset of quell_arg_entry.arg_type");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, values) == 16, "offset of quell_arg_entry.values");
-_Static_assert(__builtin_offsetof(struct quell_arg_entry, reserved) == 20, "offset of quell_arg_entry.reserved");
+_Static_assert(sizeof(struct quell_entry) == 32, "size of quell_entry");
+_Static_assert(__builtin_offsetof(struct quell_entry, length) == 0, "offset of quell_entry.length");
+_Static_assert(__builtin_offsetof(struct quell_entry, op) == 4, "offset of quell_entry.op");
+_Static_assert(__builtin_offsetof(struct quell_entry, subject) == 8, "offset of quell_entry.subject");
+_Static_assert(__builtin_offsetof(struct quell_entry, arg_type) == 12, "offset of quell_entry.arg_type");
+_Static_assert(__builtin_offsetof(struct quell_entry, values) == 16, "offset of quell_entry.values");
+_Static_assert(__builtin_offsetof(struct quell_entry, set) == 20, "offset of quell_entry.set");
+_Static_assert(__builtin_offsetof(struct quell_entry, search) == 24, "offset of quell_entry.search");
+_Static_assert(__builtin_offsetof(struct quell_entry, longest) == 28, "offset of quell_entry.longest");
 
 /* Head of a string value; the bytes follow, padded with zeros to a multiple of 8. */
 struct quell_string_head {
@@ -334,22 +575,161 @@ _Static_assert(sizeof(struct quell_string_head) == 8, "size of quell_string_head
 _Static_assert(__builtin_offsetof(struct quell_string_head, length) == 0, "offset of quell_string_head.length");
 _Static_assert(__builtin_offsetof(struct quell_string_head, reserved) == 4, "offset of quell_string_head.reserved");
 
+/* One network. */
+struct quell_network {
+	/* FAMILY_4 or FAMILY_6. */
+	__u32 family;
+	/* Leading bits of the address that count: 0 to 32, or 0 to 128. */
+	__u32 bits;
+	/* The address, network byte order, an IPv4 one in the first four bytes; bits behind the prefix are zero. */
+	__u8 address[16];
+};
+_Static_assert(sizeof(struct quell_network) == 24, "size of quell_network");
+_Static_assert(__builtin_offsetof(struct quell_network, family) == 0, "offset of quell_network.family");
+_Static_assert(__builtin_offsetof(struct quell_network, bits) == 4, "offset of quell_network.bits");
+_Static_assert(__builtin_offsetof(struct quell_network, address) == 8, "offset of quell_network.address");
+
 /* One action. */
 struct quell_action_entry {
 	/* Bytes of the entry. */
 	__u32 length;
 	/* Action. */
 	__u32 action;
-	/* Parameters of the action; zero when it has none. */
-	__u32 param[2];
+	/* Parameters of the action; zero where it has none. */
+	__u32 param[6];
 };
-_Static_assert(sizeof(struct quell_action_entry) == 16, "size of quell_action_entry");
+_Static_assert(sizeof(struct quell_action_entry) == 32, "size of quell_action_entry");
 _Static_assert(__builtin_offsetof(struct quell_action_entry, length) == 0, "offset of quell_action_entry.length");
 _Static_assert(__builtin_offsetof(struct quell_action_entry, action) == 4, "offset of quell_action_entry.action");
 _Static_assert(__builtin_offsetof(struct quell_action_entry, param) == 8, "offset of quell_action_entry.param");
 
+/* Key of a member of a set of numbers (a hash table). */
+struct quell_number_key {
+	/* The set. */
+	__u32 set;
+	/* Zero. */
+	__u32 reserved;
+	/* The number. */
+	__u64 number;
+};
+_Static_assert(sizeof(struct quell_number_key) == 16, "size of quell_number_key");
+_Static_assert(__builtin_offsetof(struct quell_number_key, set) == 0, "offset of quell_number_key.set");
+_Static_assert(__builtin_offsetof(struct quell_number_key, reserved) == 4, "offset of quell_number_key.reserved");
+_Static_assert(__builtin_offsetof(struct quell_number_key, number) == 8, "offset of quell_number_key.number");
+
+/* Key of a member of a set of whole strings (a hash table). */
+struct quell_string_key {
+	/* The set. */
+	__u32 set;
+	/* Bytes of the string. */
+	__u32 length;
+	/* The string, padded with zeros. */
+	__u8 bytes[256];
+};
+_Static_assert(sizeof(struct quell_string_key) == 264, "size of quell_string_key");
+_Static_assert(__builtin_offsetof(struct quell_string_key, set) == 0, "offset of quell_string_key.set");
+_Static_assert(__builtin_offsetof(struct quell_string_key, length) == 4, "offset of quell_string_key.length");
+_Static_assert(__builtin_offsetof(struct quell_string_key, bytes) == 8, "offset of quell_string_key.bytes");
+
+/* Key of a member of a set of prefixes, or of postfixes, which stand reversed (an LPM trie). */
+struct quell_affix_key {
+	/* AFFIX_PREFIX_BITS and 8 per byte of the string. */
+	__u32 bits;
+	/* The set. */
+	__u32 set;
+	/* Zero. */
+	__u32 reserved;
+	/* The string, padded with zeros. */
+	__u8 bytes[248];
+};
+_Static_assert(sizeof(struct quell_affix_key) == 260, "size of quell_affix_key");
+_Static_assert(__builtin_offsetof(struct quell_affix_key, bits) == 0, "offset of quell_affix_key.bits");
+_Static_assert(__builtin_offsetof(struct quell_affix_key, set) == 4, "offset of quell_affix_key.set");
+_Static_assert(__builtin_offsetof(struct quell_affix_key, reserved) == 8, "offset of quell_affix_key.reserved");
+_Static_assert(__builtin_offsetof(struct quell_affix_key, bytes) == 12, "offset of quell_affix_key.bytes");
+
+/* Key of a member of a set of networks (an LPM trie). */
+struct quell_network_key {
+	/* NETWORK_PREFIX_BITS and the bits of the network. */
+	__u32 bits;
+	/* The set. */
+	__u32 set;
+	/* FAMILY_4 or FAMILY_6. */
+	__u32 family;
+	/* As in a Network. */
+	__u8 address[16];
+};
+_Static_assert(sizeof(struct quell_network_key) == 28, "size of quell_network_key");
+_Static_assert(__builtin_offsetof(struct quell_network_key, bits) == 0, "offset of quell_network_key.bits");
+_Static_assert(__builtin_offsetof(struct quell_network_key, set) == 4, "offset of quell_network_key.set");
+_Static_assert(__builtin_offsetof(struct quell_network_key, family) == 8, "offset of quell_network_key.family");
+_Static_assert(__builtin_offsetof(struct quell_network_key, address) == 12, "offset of quell_network_key.address");
+
+/* What a SubString entry searches for: a bit per pattern byte, in SEARCH_WORDS words that are searched side by side
+ * (shift-and). Word w of byte b is `mask[b * SEARCH_WORDS + w]`. */
+struct quell_search_table {
+	/* The subject whose bytes are searched. */
+	__u32 subject;
+	/* Words in use. */
+	__u32 words;
+	/* Per word: the bits of the first bytes of its patterns. */
+	__u64 first[4];
+	/* Per word: the bits of the last bytes of its patterns. */
+	__u64 last[4];
+	/* Per byte and word: the pattern bytes that it equals. */
+	__u64 mask[1024];
+};
+_Static_assert(sizeof(struct quell_search_table) == 8264, "size of quell_search_table");
+_Static_assert(__builtin_offsetof(struct quell_search_table, subject) == 0, "offset of quell_search_table.subject");
+_Static_assert(__builtin_offsetof(struct quell_search_table, words) == 4, "offset of quell_search_table.words");
+_Static_assert(__builtin_offsetof(struct quell_search_table, first) == 8, "offset of quell_search_table.first");
+_Static_assert(__builtin_offsetof(struct quell_search_table, last) == 40, "offset of quell_search_table.last");
+_Static_assert(__builtin_offsetof(struct quell_search_table, mask) == 72, "offset of quell_search_table.mask");
+
+/* What is read of a socket: of `sock`, `socket`, `skb` and `sockaddr` arguments. It stands in the argument's slot. */
+struct quell_connection {
+	/* AF_* number; of an IPv6 socket AF_INET6, also when its addresses are IPv4 ones. */
+	__u32 family;
+	/* SOCK_* number; 0 where it is not known. */
+	__u32 socket_type;
+	/* IPPROTO_* number; 0 for a sockaddr. */
+	__u32 protocol;
+	/* TCP_* state; 0 where there is none. */
+	__u32 state;
+	/* Source port, host byte order. */
+	__u32 source_port;
+	/* Destination port, host byte order. */
+	__u32 destination_port;
+	/* FAMILY_4 or FAMILY_6; 0 when there is no address. */
+	__u32 source_family;
+	/* Of the destination. */
+	__u32 destination_family;
+	/* As in a Network. */
+	__u8 source_address[16];
+	/* As in a Network. */
+	__u8 destination_address[16];
+	/* The kernel's cookie for the socket, to tell two apart; 0 when it has none yet. */
+	__u64 cookie;
+};
+_Static_assert(sizeof(struct quell_connection) == 72, "size of quell_connection");
+_Static_assert(__builtin_offsetof(struct quell_connection, family) == 0, "offset of quell_connection.family");
+_Static_assert(__builtin_offsetof(struct quell_connection, socket_type) == 4, "offset of quell_connection.socket_type");
+_Static_assert(__builtin_offsetof(struct quell_connection, protocol) == 8, "offset of quell_connection.protocol");
+_Static_assert(__builtin_offsetof(struct quell_connection, state) == 12, "offset of quell_connection.state");
+_Static_assert(__builtin_offsetof(struct quell_connection, source_port) == 16, "offset of quell_connection.source_port");
+_Static_assert(__builtin_offsetof(struct quell_connection, destination_port) == 20, "offset of quell_connection.destination_port");
+_Static_assert(__builtin_offsetof(struct quell_connection, source_family) == 24, "offset of quell_connection.source_family");
+_Static_assert(__builtin_offsetof(struct quell_connection, destination_family) == 28, "offset of quell_connection.destination_family");
+_Static_assert(__builtin_offsetof(struct quell_connection, source_address) == 32, "offset of quell_connection.source_address");
+_Static_assert(__builtin_offsetof(struct quell_connection, destination_address) == 48, "offset of quell_connection.destination_address");
+_Static_assert(__builtin_offsetof(struct quell_connection, cookie) == 64, "offset of quell_connection.cookie");
+
 /* Constants of one hook, set before load: the verifier deletes what this hook does not use. */
 struct quell_hook_config {
+	/* Operators that occur: bit N is the operator with number N; NotMask counts as Mask. */
+	__u64 operators;
+	/* Types that occur in entries: bit N is the type with number N. */
+	__u64 types;
 	/* Number under which events name the hook. */
 	__u32 hook;
 	/* HOOK_* bits. */
@@ -358,54 +738,67 @@ struct quell_hook_config {
 	__u32 args;
 	/* Selectors in the filter bytes. */
 	__u32 selectors;
+	/* Sections that occur: bit N is the section with number N. */
+	__u32 sections;
 	/* Largest number of matchPIDs entries in a selector. */
 	__u32 pid_entries;
 	/* Largest number of ids in a matchPIDs entry. */
 	__u32 pids;
-	/* Largest number of matchArgs entries in a selector. */
-	__u32 arg_filters;
-	/* Largest number of values in a matchArgs entry. */
+	/* Largest number of entries in any other match section. */
+	__u32 filters;
+	/* Largest number of values in an entry, sets not counted. */
 	__u32 values;
-	/* Largest number of 8-byte words in a string value. */
+	/* Largest number of 8-byte words in a string value, sets and searches not counted. */
 	__u32 string_words;
+	/* Searches. */
+	__u32 searches;
+	/* Largest number of words in a search. */
+	__u32 search_words;
 	/* Largest number of actions in a selector. */
 	__u32 actions;
+	/* Bit N: an entry looks at subject N, so that it is read before the filters; arguments without such a bit are read
+	 * for the event only. */
+	__u32 filtered;
+	/* Bit N: an entry has a set of kind N. */
+	__u32 set_kinds;
+	/* Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none. */
+	__u32 agent_tgid;
 	/* Per argument: its type. */
 	__u32 arg_type[5];
 	/* Per argument: which argument of the function it is, from 0. */
 	__u32 arg_index[5];
-	/* Per argument: which argument of the function holds its size, from 0, or NO_SIZE_ARG. */
+	/* Per argument: which argument of the function holds its size or its count, from 0, or NO_SIZE_ARG. */
 	__u32 arg_size[5];
 	/* Per argument: bits of the size in that argument; what is above them is not part of the size. */
 	__u32 arg_size_bits[5];
-	/* Bit N: a filter looks at argument N, so that it is read before the filters; others only for the event. */
-	__u32 filtered;
-	/* Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none. */
-	__u32 agent_tgid;
-	/* Zero. */
-	__u32 reserved;
 };
-_Static_assert(sizeof(struct quell_hook_config) == 132, "size of quell_hook_config");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 0, "offset of quell_hook_config.hook");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, flags) == 4, "offset of quell_hook_config.flags");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, args) == 8, "offset of quell_hook_config.args");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, selectors) == 12, "offset of quell_hook_config.selectors");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, pid_entries) == 16, "offset of quell_hook_config.pid_entries");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, pids) == 20, "offset of quell_hook_config.pids");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_filters) == 24, "offset of quell_hook_config.arg_filters");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, values) == 28, "offset of quell_hook_config.values");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, string_words) == 32, "offset of quell_hook_config.string_words");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 36, "offset of quell_hook_config.actions");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 40, "offset of quell_hook_config.arg_type");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 60, "offset of quell_hook_config.arg_index");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 80, "offset of quell_hook_config.arg_size");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 100, "offset of quell_hook_config.arg_size_bits");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 120, "offset of quell_hook_config.filtered");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 124, "offset of quell_hook_config.agent_tgid");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 128, "offset of quell_hook_config.reserved");
+_Static_assert(sizeof(struct quell_hook_config) == 160, "size of quell_hook_config");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, operators) == 0, "offset of quell_hook_config.operators");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, types) == 8, "offset of quell_hook_config.types");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 16, "offset of quell_hook_config.hook");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, flags) == 20, "offset of quell_hook_config.flags");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, args) == 24, "offset of quell_hook_config.args");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, selectors) == 28, "offset of quell_hook_config.selectors");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, sections) == 32, "offset of quell_hook_config.sections");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, pid_entries) == 36, "offset of quell_hook_config.pid_entries");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, pids) == 40, "offset of quell_hook_config.pids");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, filters) == 44, "offset of quell_hook_config.filters");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, values) == 48, "offset of quell_hook_config.values");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, string_words) == 52, "offset of quell_hook_config.string_words");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, searches) == 56, "offset of quell_hook_config.searches");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, search_words) == 60, "offset of quell_hook_config.search_words");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 64, "offset of quell_hook_config.actions");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 68, "offset of quell_hook_config.filtered");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, set_kinds) == 72, "offset of quell_hook_config.set_kinds");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 76, "offset of quell_hook_config.agent_tgid");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 80, "offset of quell_hook_config.arg_type");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 100, "offset of quell_hook_config.arg_index");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 120, "offset of quell_hook_config.arg_size");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 140, "offset of quell_hook_config.arg_size_bits");
 
 /* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
- * `matched` and `aborted`. */
+ * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited` and
+ * `not_posted`: what matched, or could not be decided, ends in one of them. */
 struct quell_hook_counters {
 	/* Calls of the function that the program saw. */
 	__u64 calls;
@@ -417,12 +810,20 @@ struct quell_hook_counters {
 	__u64 matched;
 	/* Events handed to the ring buffer. */
 	__u64 posted;
-	/* Events lost because the ring buffer was full. */
+	/* Events lost because the buffer was full, or because a helper failed before the event was built. */
 	__u64 lost;
-	/* `bpf_send_signal` returned 0. */
+	/* `bpf_send_signal` returned 0 for SIGKILL. */
 	__u64 killed;
-	/* `bpf_send_signal` returned an error. */
+	/* `bpf_send_signal` returned an error for SIGKILL. */
 	__u64 kill_failed;
+	/* `bpf_send_signal` returned 0 for the signal of a Signal action. */
+	__u64 signalled;
+	/* `bpf_send_signal` returned an error for it. */
+	__u64 signal_failed;
+	/* Matches whose event was held back by a rate limit. */
+	__u64 rate_limited;
+	/* Matches of selectors with NoPost. */
+	__u64 not_posted;
 	/* No selector matched, but one could not be decided because an argument could not be read. */
 	__u64 unreadable;
 	/* Matches that an enforcing selector took because what was read did not decide it. */
@@ -434,7 +835,7 @@ struct quell_hook_counters {
 	/* The agent's own calls, which no policy is applied to: it would report and kill itself. */
 	__u64 own;
 };
-_Static_assert(sizeof(struct quell_hook_counters) == 104, "size of quell_hook_counters");
+_Static_assert(sizeof(struct quell_hook_counters) == 136, "size of quell_hook_counters");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, calls) == 0, "offset of quell_hook_counters.calls");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, process_rejected) == 8, "offset of quell_hook_counters.process_rejected");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, filter_rejected) == 16, "offset of quell_hook_counters.filter_rejected");
@@ -443,11 +844,15 @@ _Static_assert(__builtin_offsetof(struct quell_hook_counters, posted) == 32, "of
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, lost) == 40, "offset of quell_hook_counters.lost");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, killed) == 48, "offset of quell_hook_counters.killed");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, kill_failed) == 56, "offset of quell_hook_counters.kill_failed");
-_Static_assert(__builtin_offsetof(struct quell_hook_counters, unreadable) == 64, "offset of quell_hook_counters.unreadable");
-_Static_assert(__builtin_offsetof(struct quell_hook_counters, failed_closed) == 72, "offset of quell_hook_counters.failed_closed");
-_Static_assert(__builtin_offsetof(struct quell_hook_counters, truncated) == 80, "offset of quell_hook_counters.truncated");
-_Static_assert(__builtin_offsetof(struct quell_hook_counters, aborted) == 88, "offset of quell_hook_counters.aborted");
-_Static_assert(__builtin_offsetof(struct quell_hook_counters, own) == 96, "offset of quell_hook_counters.own");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, signalled) == 64, "offset of quell_hook_counters.signalled");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, signal_failed) == 72, "offset of quell_hook_counters.signal_failed");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, rate_limited) == 80, "offset of quell_hook_counters.rate_limited");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, not_posted) == 88, "offset of quell_hook_counters.not_posted");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, unreadable) == 96, "offset of quell_hook_counters.unreadable");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, failed_closed) == 104, "offset of quell_hook_counters.failed_closed");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, truncated) == 112, "offset of quell_hook_counters.truncated");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, aborted) == 120, "offset of quell_hook_counters.aborted");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, own) == 128, "offset of quell_hook_counters.own");
 
 /* Failed helpers of one fault site by errno. */
 struct quell_fault_row {
@@ -477,7 +882,7 @@ struct quell_event_head {
 	__u32 flags;
 	/* Actions performed: bit N is the action with number N. */
 	__u32 actions;
-	/* What `bpf_send_signal` returned, or SIGNAL_NOT_SENT. */
+	/* What `bpf_send_signal` returned, or SIGNAL_NOT_SENT. With several signals: for SIGKILL, else for the last one. */
 	__s32 signal_result;
 	/* Process id in the initial namespace. */
 	__u32 tgid;
@@ -491,14 +896,18 @@ struct quell_event_head {
 	__u32 uid;
 	/* Hook arguments behind the executable's path. */
 	__u32 args;
-	/* Zero. */
-	__u32 reserved;
+	/* The signal that `signal_result` is about; 0 when none was sent. */
+	__u32 signal;
+	/* Frames of the kernel's stack behind the arguments. */
+	__u32 kernel_frames;
+	/* Frames of the process's stack behind those. */
+	__u32 user_frames;
 	/* Command name, NUL-padded. */
 	__u8 comm[16];
 	/* Parent's command name, NUL-padded. */
 	__u8 parent_comm[16];
 };
-_Static_assert(sizeof(struct quell_event_head) == 112, "size of quell_event_head");
+_Static_assert(sizeof(struct quell_event_head) == 120, "size of quell_event_head");
 _Static_assert(__builtin_offsetof(struct quell_event_head, length) == 0, "offset of quell_event_head.length");
 _Static_assert(__builtin_offsetof(struct quell_event_head, version) == 4, "offset of quell_event_head.version");
 _Static_assert(__builtin_offsetof(struct quell_event_head, time_ns) == 8, "offset of quell_event_head.time_ns");
@@ -515,9 +924,11 @@ _Static_assert(__builtin_offsetof(struct quell_event_head, ns_tgid) == 60, "offs
 _Static_assert(__builtin_offsetof(struct quell_event_head, parent_tgid) == 64, "offset of quell_event_head.parent_tgid");
 _Static_assert(__builtin_offsetof(struct quell_event_head, uid) == 68, "offset of quell_event_head.uid");
 _Static_assert(__builtin_offsetof(struct quell_event_head, args) == 72, "offset of quell_event_head.args");
-_Static_assert(__builtin_offsetof(struct quell_event_head, reserved) == 76, "offset of quell_event_head.reserved");
-_Static_assert(__builtin_offsetof(struct quell_event_head, comm) == 80, "offset of quell_event_head.comm");
-_Static_assert(__builtin_offsetof(struct quell_event_head, parent_comm) == 96, "offset of quell_event_head.parent_comm");
+_Static_assert(__builtin_offsetof(struct quell_event_head, signal) == 76, "offset of quell_event_head.signal");
+_Static_assert(__builtin_offsetof(struct quell_event_head, kernel_frames) == 80, "offset of quell_event_head.kernel_frames");
+_Static_assert(__builtin_offsetof(struct quell_event_head, user_frames) == 84, "offset of quell_event_head.user_frames");
+_Static_assert(__builtin_offsetof(struct quell_event_head, comm) == 88, "offset of quell_event_head.comm");
+_Static_assert(__builtin_offsetof(struct quell_event_head, parent_comm) == 104, "offset of quell_event_head.parent_comm");
 
 /* Head of an argument in an event. */
 struct quell_event_arg {
@@ -527,16 +938,16 @@ struct quell_event_arg {
 	__u32 status;
 	/* Bytes that follow, without the padding to 8. */
 	__u32 length;
-	/* Zero. */
-	__u32 reserved;
-	/* The number, for numbers and descriptors; the size that was asked for, for buffers. */
+	/* Of a path: the type of its file (S_IF* bits), known also where it has no path; else 0. */
+	__u32 mode;
+	/* The number, for numbers, capabilities and descriptors; the size that was asked for, for buffers. */
 	__u64 number;
 };
 _Static_assert(sizeof(struct quell_event_arg) == 24, "size of quell_event_arg");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, arg_type) == 0, "offset of quell_event_arg.arg_type");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, status) == 4, "offset of quell_event_arg.status");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, length) == 8, "offset of quell_event_arg.length");
-_Static_assert(__builtin_offsetof(struct quell_event_arg, reserved) == 12, "offset of quell_event_arg.reserved");
+_Static_assert(__builtin_offsetof(struct quell_event_arg, mode) == 12, "offset of quell_event_arg.mode");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, number) == 16, "offset of quell_event_arg.number");
 
 #endif

@@ -2,21 +2,24 @@
 
 use std::fmt::Write;
 
-use crate::code::{Action, ArgStatus, ArgType, Match, Operator};
+use crate::code::{Action, ArgStatus, ArgType, Match, Operator, RateScope, Subject};
 use crate::event::{self, EventArg, EventHead};
-use crate::hook::{self, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, Stage};
+use crate::hook::{self, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, SetKind, Stage};
 use crate::limits::LIMITS;
 use crate::schema::{Code, Layout, WireRecord};
 use crate::selector::{
-    self, ActionEntry, ArgEntry, FilterHead, PidEntry, Section, SectionHead, SelectorHead, StringHead,
+    self, ActionEntry, AffixKey, Connection, Entry, FilterHead, Network, NetworkKey, NumberKey, PidEntry,
+    SearchTable, Section, SectionHead, SelectorHead, StringHead, StringKey,
 };
 
 /// Every table of numbers with its heading.
 pub const TABLES: &[(&str, &[Code])] = &[
     ("Limits", LIMITS),
     ("Operators", Operator::CODES),
+    ("Subjects", Subject::CODES),
     ("Argument types", ArgType::CODES),
     ("Actions", Action::CODES),
+    ("Scopes of a rate limit", RateScope::CODES),
     ("Argument statuses", ArgStatus::CODES),
     ("Match results", Match::CODES),
     ("Sections of a selector", Section::CODES),
@@ -24,6 +27,7 @@ pub const TABLES: &[(&str, &[Code])] = &[
     ("Stages of the gateway", Stage::CODES),
     ("Verdicts of the process filter", ProcessVerdict::CODES),
     ("Fault sites", FaultSite::CODES),
+    ("Kinds of sets", SetKind::CODES),
     ("Hook flags", hook::FLAGS),
     ("Event flags", event::FLAGS),
 ];
@@ -34,9 +38,16 @@ pub const RECORDS: &[Layout] = &[
     SelectorHead::LAYOUT,
     SectionHead::LAYOUT,
     PidEntry::LAYOUT,
-    ArgEntry::LAYOUT,
+    Entry::LAYOUT,
     StringHead::LAYOUT,
+    Network::LAYOUT,
     ActionEntry::LAYOUT,
+    NumberKey::LAYOUT,
+    StringKey::LAYOUT,
+    AffixKey::LAYOUT,
+    NetworkKey::LAYOUT,
+    SearchTable::LAYOUT,
+    Connection::LAYOUT,
     HookConfig::LAYOUT,
     HookCounters::LAYOUT,
     FaultRow::LAYOUT,

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod read;
 pub mod schema;
 pub mod selector;
+pub mod sets;
 pub mod tree;
 pub mod write;
 

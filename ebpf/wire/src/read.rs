@@ -3,12 +3,13 @@
 //! This is the structural half of decoding: lengths, counts and numbers, still as numbers. What they mean is the business
 //! of the enforcer's `explain`.
 
-use crate::code::{Action, ArgType, Operator};
+use crate::code::{Action, ArgType, Operator, Subject, ValueKind};
 use crate::schema::WireRecord;
 use crate::selector::{
-    ActionEntry, ArgEntry, FilterHead, PidEntry, Section, SectionHead, SelectorHead, StringHead,
+    ActionEntry, Entry, FAMILY_4, FAMILY_6, FilterHead, Network, PidEntry, Section, SectionHead,
+    SelectorHead, StringHead,
 };
-use crate::tree::{ArgTree, PidTree, SelectorTree, ValueTree};
+use crate::tree::{ActionTree, EntryTree, PidTree, SelectorTree, ValueTree};
 
 /// Why bytes are not selectors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,15 +42,35 @@ pub enum ReadError {
         /// The number.
         number: u32,
     },
-    /// A section that this version never writes has entries.
-    #[error("section {section:?} at byte {at} has {entries} entries, and this version has none")]
-    Section {
+    /// A section is not where its selector says.
+    #[error(
+        "section {section:?} is said to be at byte {said} of its selector, and could only be at byte {expected}"
+    )]
+    Place {
+        /// The section.
+        section: Section,
+        /// Where the selector's head says that it is.
+        said: u32,
+        /// Where the part before it ends.
+        expected: usize,
+    },
+    /// A section without entries, which would have been left out.
+    #[error("section {section:?} at byte {at} has no entries")]
+    Empty {
         /// The section.
         section: Section,
         /// Its offset.
         at: usize,
-        /// What it says.
-        entries: u32,
+    },
+    /// An entry with a set and values of its own.
+    #[error("entry at byte {at} has set {set} and {values} values, which exclude each other")]
+    SetAndValues {
+        /// Its offset.
+        at: usize,
+        /// The set.
+        set: u32,
+        /// Values that are said to follow.
+        values: u32,
     },
     /// Reserved or padding bytes are not zero.
     #[error("reserved bytes of {what} at byte {at} are not zero")]
@@ -126,26 +147,45 @@ pub fn selectors(bytes: &[u8]) -> Result<Vec<SelectorTree>, ReadError> {
     let (head, mut inside) = all.nested("filter", |head: &FilterHead| head.length)?;
     let mut out = Vec::new();
     for _ in 0..head.selectors {
+        let start = inside.at;
         let (head, mut selector) = inside.nested("selector", |head: &SelectorHead| head.length)?;
-        out.push(sections(head.flags, &mut selector)?);
+        out.push(sections(&head, start, &mut selector)?);
     }
     inside.end("filter")?;
     all.zeros("unused part of the filter")?;
     Ok(out)
 }
 
-fn sections(flags: u32, selector: &mut Window<'_>) -> Result<SelectorTree, ReadError> {
-    let mut tree = SelectorTree { flags, pids: vec![], args: vec![], actions: vec![] };
+/// The sections of the selector that starts at `start`.
+fn sections(head: &SelectorHead, start: usize, selector: &mut Window<'_>) -> Result<SelectorTree, ReadError> {
+    let mut tree = SelectorTree { flags: head.flags, ..SelectorTree::default() };
+    if head.section.iter().skip(Section::ALL.len()).any(|said| *said != 0) {
+        return Err(ReadError::Reserved { what: "selector", at: start });
+    }
     for section in Section::ALL {
-        let at = selector.at;
+        let said = head.section.get(section.number() as usize).copied().unwrap_or(0);
+        if said == 0 {
+            continue;
+        }
+        let (at, expected) = (selector.at, selector.at - start);
+        if said as usize != expected {
+            return Err(ReadError::Place { section: *section, said, expected });
+        }
         let (head, mut inside) = selector.nested("section", |head: &SectionHead| head.length)?;
+        if head.entries == 0 {
+            return Err(ReadError::Empty { section: *section, at });
+        }
+        let mut entries = Vec::new();
         for _ in 0..head.entries {
             match section {
                 Section::Pids => tree.pids.push(pid(&mut inside)?),
-                Section::Args => tree.args.push(arg(&mut inside)?),
                 Section::Actions => tree.actions.push(action(&mut inside)?),
-                _ => return Err(ReadError::Section { section: *section, at, entries: head.entries }),
+                Section::ReturnActions => tree.return_actions.push(action(&mut inside)?),
+                _ => entries.push(entry(&mut inside)?),
             }
+        }
+        if !entries.is_empty() {
+            tree.sections.push((*section, entries));
         }
         inside.end("section")?;
     }
@@ -172,30 +212,62 @@ fn pid(section: &mut Window<'_>) -> Result<PidTree, ReadError> {
     Ok(PidTree { op: operator(head.op, at)?, flags: head.flags, values })
 }
 
-fn arg(section: &mut Window<'_>) -> Result<ArgTree, ReadError> {
+fn entry(section: &mut Window<'_>) -> Result<EntryTree, ReadError> {
     let at = section.at;
-    let (head, mut inside) = section.nested("matchArgs entry", |head: &ArgEntry| head.length)?;
-    if head.reserved != 0 {
-        return Err(ReadError::Reserved { what: "matchArgs entry", at });
-    }
-    let arg_type = ArgType::from_number(head.arg_type).ok_or(ReadError::Unknown {
-        what: "argument type",
-        at,
-        number: head.arg_type,
-    })?;
-    let values = if arg_type.is_bytes() {
-        let strings = (0..head.values).map(|_| string(&mut inside)).collect::<Result<_, _>>()?;
-        ValueTree::Strings(strings)
+    let (head, mut inside) = section.nested("entry", |head: &Entry| head.length)?;
+    let op = operator(head.op, at)?;
+    let unknown = |what, number| ReadError::Unknown { what, at, number };
+    let arg_type = ArgType::from_number(head.arg_type).ok_or(unknown("argument type", head.arg_type))?;
+    let subject = Subject::from_number(head.subject).ok_or(unknown("subject", head.subject))?;
+    let values = if head.set == 0 {
+        let kind = op.values(arg_type.is_bytes());
+        values(&mut inside, kind, head.values)?
+    } else if head.values == 0 {
+        ValueTree::Set(head.set)
     } else {
-        let mut numbers = Vec::new();
-        for _ in 0..head.values {
-            let bytes = inside.take(8, "number")?;
-            numbers.push(bytes.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk)));
-        }
-        ValueTree::Numbers(numbers)
+        return Err(ReadError::SetAndValues { at, set: head.set, values: head.values });
     };
-    inside.end("matchArgs entry")?;
-    Ok(ArgTree { op: operator(head.op, at)?, arg: head.arg, arg_type, values })
+    inside.end("entry")?;
+    Ok(EntryTree { op, subject, arg_type, values, search: head.search, longest: head.longest })
+}
+
+/// Reads `count` values; each takes bytes, so that a wrong count ends with them.
+fn values(inside: &mut Window<'_>, kind: ValueKind, count: u32) -> Result<ValueTree, ReadError> {
+    let all = 0..count;
+    Ok(match kind {
+        ValueKind::Numbers => ValueTree::Numbers(all.map(|_| number(inside)).collect::<Result<_, _>>()?),
+        ValueKind::Ranges => ValueTree::Ranges(
+            all.map(|_| Ok((number(inside)?, number(inside)?))).collect::<Result<_, ReadError>>()?,
+        ),
+        ValueKind::Strings => ValueTree::Strings(all.map(|_| string(inside)).collect::<Result<_, _>>()?),
+        ValueKind::Networks => ValueTree::Networks(all.map(|_| network(inside)).collect::<Result<_, _>>()?),
+    })
+}
+
+fn number(values: &mut Window<'_>) -> Result<u64, ReadError> {
+    let at = values.at;
+    let bytes = values.take(8, "number")?;
+    let chunk = bytes.first_chunk().ok_or(ReadError::Cut { what: "number", at })?;
+    Ok(u64::from_le_bytes(*chunk))
+}
+
+fn network(values: &mut Window<'_>) -> Result<Network, ReadError> {
+    let at = values.at;
+    let network: Network = values.record("network")?;
+    let most = match network.family {
+        FAMILY_4 => 32,
+        FAMILY_6 => 128,
+        number => return Err(ReadError::Unknown { what: "address family", at, number }),
+    };
+    if network.bits > most {
+        return Err(ReadError::Length { what: "network prefix", at, length: network.bits });
+    }
+    // Bits behind the prefix, by the mask that it stands for.
+    let mask = u128::MAX.checked_shl(128 - network.bits).unwrap_or(0);
+    if u128::from_be_bytes(network.address) & !mask != 0 {
+        return Err(ReadError::Reserved { what: "network", at });
+    }
+    Ok(network)
 }
 
 fn string(values: &mut Window<'_>) -> Result<Vec<u8>, ReadError> {
@@ -213,12 +285,14 @@ fn string(values: &mut Window<'_>) -> Result<Vec<u8>, ReadError> {
     Ok(bytes.to_vec())
 }
 
-fn action(section: &mut Window<'_>) -> Result<Action, ReadError> {
+fn action(section: &mut Window<'_>) -> Result<ActionTree, ReadError> {
     let at = section.at;
     let (head, inside) = section.nested("action", |head: &ActionEntry| head.length)?;
     inside.end("action")?;
-    if head.param != [0; 2] {
-        return Err(ReadError::Reserved { what: "action", at });
-    }
-    Action::from_number(head.action).ok_or(ReadError::Unknown { what: "action", at, number: head.action })
+    let action = Action::from_number(head.action).ok_or(ReadError::Unknown {
+        what: "action",
+        at,
+        number: head.action,
+    })?;
+    Ok(ActionTree { action, param: head.param })
 }

@@ -5,9 +5,9 @@
 use crate::limits::FILTER_BYTES;
 use crate::schema::WireRecord;
 use crate::selector::{
-    ActionEntry, ArgEntry, FilterHead, PidEntry, Section, SectionHead, SelectorHead, StringHead,
+    ActionEntry, Entry, FilterHead, PidEntry, SECTIONS, Section, SectionHead, SelectorHead, StringHead,
 };
-use crate::tree::{ArgTree, PidTree, SelectorTree, ValueTree};
+use crate::tree::{ActionTree, EntryTree, PidTree, SelectorTree, ValueTree};
 
 /// The filter bytes of one hook, as the kernel map holds them.
 pub type FilterBytes = [u8; FILTER_BYTES as usize];
@@ -20,15 +20,15 @@ pub struct TooLarge {
     pub needed: usize,
 }
 
-/// Writes the selectors of one hook, padded with zeros to the map's value size.
+/// Writes the selectors of one hook, padded with zeros to the map's value size. Sections without entries take no bytes.
 ///
 /// # Errors
 /// When they do not fit.
 pub fn selectors(selectors: &[SelectorTree]) -> Result<Box<FilterBytes>, TooLarge> {
     let mut out = Writer::default();
     out.nest(&FilterHead { length: 0, selectors: count(selectors) }, |out| {
-        for selector in selectors {
-            out.nest(&SelectorHead { length: 0, flags: selector.flags }, |out| sections(out, selector));
+        for tree in selectors {
+            selector(out, tree);
         }
     });
     let mut bytes = Box::new([0; FILTER_BYTES as usize]);
@@ -36,20 +36,30 @@ pub fn selectors(selectors: &[SelectorTree]) -> Result<Box<FilterBytes>, TooLarg
     Ok(bytes)
 }
 
-fn sections(out: &mut Writer, selector: &SelectorTree) {
-    for section in Section::ALL {
-        match section {
-            Section::Pids => out.section(&selector.pids, pid),
-            Section::Args => out.section(&selector.args, arg),
-            Section::Actions => out.section(&selector.actions, |out, action| {
-                out.nest(&ActionEntry { action: action.number(), ..ActionEntry::default() }, |_| {});
-            }),
-            Section::Binaries
-            | Section::Namespaces
-            | Section::Capabilities
-            | Section::NamespaceChanges
-            | Section::CapabilityChanges => out.section::<()>(&[], |_, ()| {}),
+fn selector(out: &mut Writer, tree: &SelectorTree) {
+    let start = out.bytes.len();
+    let mut section_at = [0; SECTIONS as usize];
+    out.nest(&SelectorHead::default(), |out| {
+        for section in Section::ALL {
+            let at = length(out.bytes.len() - start);
+            let present = match section {
+                Section::Pids => out.section(&tree.pids, pid),
+                Section::Actions => out.section(&tree.actions, action),
+                Section::ReturnActions => out.section(&tree.return_actions, action),
+                _ => out.section(tree.section(*section), entry),
+            };
+            if let (true, Some(slot)) = (present, section_at.get_mut(section.number() as usize)) {
+                *slot = at;
+            }
         }
+    });
+    // Written again, now that the offsets are known.
+    let mut bytes = Vec::with_capacity(SelectorHead::SIZE);
+    let head =
+        SelectorHead { length: length(out.bytes.len() - start), flags: tree.flags, section: section_at };
+    head.write(&mut bytes);
+    if let Some(place) = out.bytes.get_mut(start..start + bytes.len()) {
+        place.copy_from_slice(&bytes);
     }
 }
 
@@ -62,22 +72,38 @@ fn pid(out: &mut Writer, pid: &PidTree) {
     });
 }
 
-fn arg(out: &mut Writer, arg: &ArgTree) {
-    let head = ArgEntry {
-        length: 0,
-        op: arg.op.number(),
-        arg: arg.arg,
-        arg_type: arg.arg_type.number(),
-        values: match &arg.values {
-            ValueTree::Numbers(numbers) => count(numbers),
-            ValueTree::Strings(strings) => count(strings),
-        },
-        reserved: 0,
+fn action(out: &mut Writer, action: &ActionTree) {
+    out.nest(&ActionEntry { length: 0, action: action.action.number(), param: action.param }, |_| {});
+}
+
+fn entry(out: &mut Writer, entry: &EntryTree) {
+    let (values, set) = match &entry.values {
+        ValueTree::Numbers(numbers) => (count(numbers), 0),
+        ValueTree::Ranges(ranges) => (count(ranges), 0),
+        ValueTree::Strings(strings) => (count(strings), 0),
+        ValueTree::Networks(networks) => (count(networks), 0),
+        ValueTree::Set(set) => (0, *set),
     };
-    out.nest(&head, |out| match &arg.values {
+    let head = Entry {
+        length: 0,
+        op: entry.op.number(),
+        subject: entry.subject.number(),
+        arg_type: entry.arg_type.number(),
+        values,
+        set,
+        search: entry.search,
+        longest: entry.longest,
+    };
+    out.nest(&head, |out| match &entry.values {
         ValueTree::Numbers(numbers) => {
             for number in numbers {
                 out.bytes.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+        ValueTree::Ranges(ranges) => {
+            for (least, greatest) in ranges {
+                out.bytes.extend_from_slice(&least.to_le_bytes());
+                out.bytes.extend_from_slice(&greatest.to_le_bytes());
             }
         }
         ValueTree::Strings(strings) => {
@@ -87,7 +113,18 @@ fn arg(out: &mut Writer, arg: &ArgTree) {
                 out.pad();
             }
         }
+        ValueTree::Networks(networks) => {
+            for network in networks {
+                network.write(&mut out.bytes);
+            }
+        }
+        ValueTree::Set(_) => {}
     });
+}
+
+/// Bytes as a number for a head; what exceeds u32 exceeds the filter a million times over and ends as [`TooLarge`].
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// A count for a head. What exceeds u32 exceeds the filter a million times over and ends as [`TooLarge`].
@@ -108,18 +145,23 @@ impl Writer {
         head.write(&mut self.bytes);
         inside(self);
         self.pad();
-        let length = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
+        let length = length(self.bytes.len() - start);
         if let Some(field) = self.bytes.get_mut(start..start + 4) {
             field.copy_from_slice(&length.to_le_bytes());
         }
     }
 
-    fn section<T>(&mut self, entries: &[T], mut entry: impl FnMut(&mut Self, &T)) {
+    /// Appends a section, and says whether there is one.
+    fn section<T>(&mut self, entries: &[T], mut entry: impl FnMut(&mut Self, &T)) -> bool {
+        if entries.is_empty() {
+            return false;
+        }
         self.nest(&SectionHead { length: 0, entries: count(entries) }, |out| {
             for item in entries {
                 entry(out, item);
             }
         });
+        true
     }
 
     /// Pads with zeros to a multiple of 8.

@@ -45,9 +45,11 @@ fn limits_fit_the_loops_and_buffers_that_they_bound() {
         assert!(MAX_STRING_BYTES.is_power_of_two() && FILTER_BYTES.is_power_of_two());
         assert!(EVENT_FILL_BYTES.is_power_of_two() && EVENT_BYTES >= EVENT_FILL_BYTES + 2 * MAX_STRING_BYTES);
         // A per-CPU map value holds 32 KiB at most (PCPU_MIN_UNIT_SIZE).
-        assert!((MAX_ARGS + 1) * (MAX_STRING_BYTES + STRING_SLACK_BYTES) < 30 * 1024);
+        assert!((MAX_ARGS + 2) * (MAX_STRING_BYTES + STRING_SLACK_BYTES) < 31 * 1024);
         assert!(RING_BYTES.is_power_of_two() && RING_BYTES >= 4 * EVENT_BYTES);
-        // One argument-filter stage per selector.
-        assert!(MAX_SELECTORS == 5);
+        // Tail calls of one call of a hook: process filter, arguments, a search and a filter stage each, actions, post.
+        assert!(1 + 1 + MAX_SEARCHES + MAX_SELECTORS + 2 <= 33);
+        // Keys of an LPM trie, the number of bits not counted.
+        assert!(4 + 4 + MAX_AFFIX_SET_BYTES == 256);
     }
 }
