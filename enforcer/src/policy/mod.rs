@@ -14,8 +14,8 @@ pub mod typing;
 mod validate;
 
 pub use ast::{
-    Action, Arg, ArgFilter, ArgType, Kprobe, Operator, PidFilter, PidOperator, Policy, Selector, TypeClass,
-    Values,
+    Action, ActionKind, Arg, ArgFilter, ArgSource, ArgType, Hook, HookPoint, Operator, PidFilter, Policy, Selector,
+    TypeClass, Values,
 };
 pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};

@@ -2,7 +2,9 @@
 //!
 //! Validation, documentation and generators of test policies read these tables; nothing else says what applies to what.
 
-use super::ast::{Action, ArgType, Operator, TypeClass};
+use quell_wire::limits::{MAX_SET_MEMBERS, MAX_VALUES};
+
+use super::ast::{ActionKind, ArgType, Operator, TypeClass};
 
 /// A name of the language and what it means here; `None` is known and not supported here.
 pub type Named<T> = (&'static str, Option<T>);
@@ -28,140 +30,343 @@ pub const TYPES: &[Named<ArgType>] = &[
     ("fd", Some(ArgType::Fd)),
     ("file", Some(ArgType::File)),
     ("path", Some(ArgType::Path)),
+    ("dentry", Some(ArgType::Dentry)),
+    ("linux_binprm", Some(ArgType::LinuxBinprm)),
+    ("kiocb", Some(ArgType::Kiocb)),
     ("string", Some(ArgType::String)),
     ("filename", Some(ArgType::Filename)),
     ("char_buf", Some(ArgType::CharBuf)),
+    ("char_iovec", Some(ArgType::CharIovec)),
+    ("net_device", Some(ArgType::NetDevice)),
+    ("sockaddr_un", Some(ArgType::SockaddrUn)),
+    ("skb", Some(ArgType::Skb)),
+    ("sock", Some(ArgType::Sock)),
+    ("socket", Some(ArgType::Socket)),
+    ("sockaddr", Some(ArgType::Sockaddr)),
+    ("capability", Some(ArgType::Capability)),
+    ("kernel_cap_t", Some(ArgType::KernelCap)),
+    ("cap_inheritable", Some(ArgType::CapInheritable)),
+    ("cap_permitted", Some(ArgType::CapPermitted)),
+    ("cap_effective", Some(ArgType::CapEffective)),
+    ("syscall64", Some(ArgType::Syscall64)),
+    ("nop", Some(ArgType::Nop)),
     ("auto", None),
-    ("char_iovec", None),
-    ("dentry", None),
-    ("skb", None),
-    ("sock", None),
-    ("sockaddr", None),
-    ("socket", None),
-    ("sockaddr_un", None),
     ("cred", None),
     ("user_namespace", None),
-    ("capability", None),
-    ("kernel_cap_t", None),
-    ("cap_inheritable", None),
-    ("cap_permitted", None),
-    ("cap_effective", None),
     ("bpf_attr", None),
     ("bpf_cmd", None),
     ("bpf_prog", None),
     ("bpf_map", None),
     ("perf_event", None),
-    ("kiocb", None),
     ("iov_iter", None),
     ("const_buf", None),
     ("load_info", None),
     ("module", None),
-    ("linux_binprm", None),
-    ("syscall64", None),
     ("data_loc", None),
-    ("net_device", None),
-    ("nop", None),
 ];
 
-/// An operator of `matchArgs` and the classes of types that it applies to.
-#[derive(Debug, Clone, Copy)]
-pub struct OperatorRow {
-    /// Its name in a policy.
-    pub name: &'static str,
-    /// What it means here; `None` is known and not supported here.
-    pub operator: Option<Operator>,
-    /// Applies to integers.
-    pub integers: bool,
-    /// Applies to `string`, `filename` and `char_buf`.
-    pub text: bool,
-    /// Applies to `fd`, `file` and `path`.
-    pub paths: bool,
-}
-
-const fn row(name: &'static str, operator: Option<Operator>, on: [bool; 3]) -> OperatorRow {
-    OperatorRow { name, operator, integers: on[0], text: on[1], paths: on[2] }
-}
-
-const YES: bool = true;
-const NO: bool = false;
-
-/// Every operator of `matchArgs`: name, meaning here, [integers, text, paths].
-///
-/// A row of three `NO` belongs to types that are not supported here (sockets, capabilities).
-pub const OPERATORS: &[OperatorRow] = &[
-    row("Equal", Some(Operator::Equal), [YES, YES, YES]),
-    row("NotEqual", Some(Operator::NotEqual), [YES, YES, YES]),
-    row("In", Some(Operator::In), [YES, YES, YES]),
-    row("NotIn", Some(Operator::NotIn), [YES, YES, YES]),
-    row("Prefix", Some(Operator::Prefix), [NO, YES, YES]),
-    row("Postfix", Some(Operator::Postfix), [NO, YES, YES]),
-    row("NotPrefix", None, [NO, YES, YES]),
-    row("NotPostfix", None, [NO, YES, YES]),
-    row("SubString", None, [NO, YES, YES]),
-    row("SubStringIgnCase", None, [NO, YES, YES]),
-    row("GT", None, [YES, NO, NO]),
-    row("LT", None, [YES, NO, NO]),
-    row("GreaterThan", None, [YES, NO, NO]),
-    row("LessThan", None, [YES, NO, NO]),
-    row("InMap", None, [YES, NO, NO]),
-    row("NotInMap", None, [YES, NO, NO]),
-    row("InRange", None, [YES, NO, NO]),
-    row("NotInRange", None, [YES, NO, NO]),
-    row("Mask", None, [YES, NO, NO]),
-    row("CelExpr", None, [YES, NO, NO]),
-    row("FileType", None, [NO, NO, YES]),
-    row("NotFileType", None, [NO, NO, YES]),
-    row("SAddr", None, [NO, NO, NO]),
-    row("DAddr", None, [NO, NO, NO]),
-    row("NotSAddr", None, [NO, NO, NO]),
-    row("NotDAddr", None, [NO, NO, NO]),
-    row("SPort", None, [NO, NO, NO]),
-    row("DPort", None, [NO, NO, NO]),
-    row("NotSPort", None, [NO, NO, NO]),
-    row("NotDPort", None, [NO, NO, NO]),
-    row("SPortPriv", None, [NO, NO, NO]),
-    row("DPortPriv", None, [NO, NO, NO]),
-    row("NotSPortPriv", None, [NO, NO, NO]),
-    row("NotDPortPriv", None, [NO, NO, NO]),
-    row("Protocol", None, [NO, NO, NO]),
-    row("Family", None, [NO, NO, NO]),
-    row("State", None, [NO, NO, NO]),
-    row("CapabilitiesGained", None, [NO, NO, NO]),
+/// Other spellings of operators.
+pub const OPERATOR_ALIASES: &[(&str, Operator)] = &[
+    ("eq", Operator::Equal),
+    ("neq", Operator::NotEqual),
+    ("gt", Operator::Gt),
+    ("GreaterThan", Operator::Gt),
+    ("lt", Operator::Lt),
+    ("LessThan", Operator::Lt),
+    ("NotSportPriv", Operator::NotSPortPriv),
 ];
+
+/// Operators of the language that are refused as not supported.
+pub const UNSUPPORTED_OPERATORS: &[&str] = &["CelExpr"];
 
 /// Every action of the language.
-pub const ACTIONS: &[Named<Action>] = &[
-    ("Post", Some(Action::Post)),
-    ("Sigkill", Some(Action::Sigkill)),
-    ("Signal", None),
-    ("Override", None),
-    ("NoPost", None),
-    ("FollowFD", None),
-    ("UnfollowFD", None),
-    ("CopyFD", None),
+pub const ACTIONS: &[Named<ActionKind>] = &[
+    ("Post", Some(ActionKind::Post)),
+    ("NoPost", Some(ActionKind::NoPost)),
+    ("Sigkill", Some(ActionKind::Sigkill)),
+    ("Signal", Some(ActionKind::Signal)),
+    ("Override", Some(ActionKind::Override)),
+    ("FollowFD", Some(ActionKind::FollowFd)),
+    ("UnfollowFD", Some(ActionKind::UnfollowFd)),
+    ("CopyFD", Some(ActionKind::CopyFd)),
+    ("NotifyEnforcer", Some(ActionKind::NotifyEnforcer)),
+    ("TrackSock", Some(ActionKind::TrackSock)),
+    ("UntrackSock", Some(ActionKind::UntrackSock)),
+    ("Set", Some(ActionKind::Set)),
     ("GetUrl", None),
     ("DnsLookup", None),
-    ("TrackSock", None),
-    ("UntrackSock", None),
-    ("NotifyEnforcer", None),
     ("CleanupEnforcerNotification", None),
-    ("Set", None),
 ];
+
+/// What the values of a filter are: the variant of [`Values`](super::ast::Values) for an operator and a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueKind {
+    /// No values.
+    None,
+    /// Numbers, possibly by name.
+    Integers,
+    /// Numbers and ranges.
+    Ranges,
+    /// Strings of bytes.
+    Strings,
+    /// IPv4 and IPv6 networks.
+    Networks,
+    /// No values, but a second argument.
+    Other,
+}
+
+/// What a group of types has to compare, and which operators compare it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassRow {
+    /// What the types have in common.
+    pub name: &'static str,
+    /// The types.
+    pub types: &'static [ArgType],
+    /// The operators that apply to every one of them.
+    pub operators: &'static [Operator],
+}
+
+/// The table: every type stands in exactly one row.
+pub const CLASSES: &[ClassRow] = &[
+    ClassRow {
+        name: "whole numbers",
+        types: &[
+            ArgType::Int8,
+            ArgType::Uint8,
+            ArgType::Int16,
+            ArgType::Uint16,
+            ArgType::Int32,
+            ArgType::Uint32,
+            ArgType::Int64,
+            ArgType::Uint64,
+            ArgType::Size,
+            ArgType::Capability,
+            ArgType::Syscall64,
+        ],
+        operators: &[
+            Operator::Equal,
+            Operator::NotEqual,
+            Operator::In,
+            Operator::NotIn,
+            Operator::Gt,
+            Operator::Lt,
+            Operator::InMap,
+            Operator::NotInMap,
+            Operator::InRange,
+            Operator::NotInRange,
+            Operator::Mask,
+        ],
+    },
+    ClassRow {
+        name: "texts",
+        types: &[
+            ArgType::String,
+            ArgType::Filename,
+            ArgType::CharBuf,
+            ArgType::CharIovec,
+            ArgType::NetDevice,
+            ArgType::SockaddrUn,
+        ],
+        operators: &[
+            Operator::Equal,
+            Operator::NotEqual,
+            Operator::In,
+            Operator::NotIn,
+            Operator::Prefix,
+            Operator::NotPrefix,
+            Operator::Postfix,
+            Operator::NotPostfix,
+            Operator::SubString,
+            Operator::SubStringIgnCase,
+        ],
+    },
+    ClassRow {
+        name: "paths of files",
+        types: &[
+            ArgType::Fd,
+            ArgType::File,
+            ArgType::Path,
+            ArgType::Dentry,
+            ArgType::LinuxBinprm,
+            ArgType::Kiocb,
+        ],
+        operators: &[
+            Operator::Equal,
+            Operator::NotEqual,
+            Operator::In,
+            Operator::NotIn,
+            Operator::Prefix,
+            Operator::NotPrefix,
+            Operator::Postfix,
+            Operator::NotPostfix,
+            Operator::SubString,
+            Operator::SubStringIgnCase,
+            Operator::FileType,
+            Operator::NotFileType,
+        ],
+    },
+    ClassRow {
+        name: "sets of capabilities",
+        types: &[ArgType::KernelCap, ArgType::CapInheritable, ArgType::CapPermitted, ArgType::CapEffective],
+        operators: &[
+            Operator::Equal,
+            Operator::NotEqual,
+            Operator::In,
+            Operator::NotIn,
+            Operator::Mask,
+            Operator::CapabilitiesGained,
+        ],
+    },
+    ClassRow {
+        name: "connections with a state",
+        types: &[ArgType::Sock, ArgType::Socket],
+        operators: &[
+            Operator::SAddr,
+            Operator::NotSAddr,
+            Operator::DAddr,
+            Operator::NotDAddr,
+            Operator::SPort,
+            Operator::NotSPort,
+            Operator::DPort,
+            Operator::NotDPort,
+            Operator::SPortPriv,
+            Operator::NotSPortPriv,
+            Operator::DPortPriv,
+            Operator::NotDPortPriv,
+            Operator::Protocol,
+            Operator::Family,
+            Operator::State,
+        ],
+    },
+    ClassRow {
+        name: "packets",
+        types: &[ArgType::Skb],
+        operators: &[
+            Operator::SAddr,
+            Operator::NotSAddr,
+            Operator::DAddr,
+            Operator::NotDAddr,
+            Operator::SPort,
+            Operator::NotSPort,
+            Operator::DPort,
+            Operator::NotDPort,
+            Operator::SPortPriv,
+            Operator::NotSPortPriv,
+            Operator::DPortPriv,
+            Operator::NotDPortPriv,
+            Operator::Protocol,
+            Operator::Family,
+        ],
+    },
+    ClassRow {
+        name: "addresses of one end",
+        types: &[ArgType::Sockaddr],
+        operators: &[
+            Operator::SAddr,
+            Operator::NotSAddr,
+            Operator::SPort,
+            Operator::NotSPort,
+            Operator::SPortPriv,
+            Operator::NotSPortPriv,
+            Operator::Family,
+        ],
+    },
+    ClassRow { name: "nothing to compare", types: &[ArgType::Nop], operators: &[] },
+];
+
+/// Operators of matchBinaries and matchParentBinaries.
+pub const BINARY_OPERATORS: &[Operator] = &[
+    Operator::In,
+    Operator::NotIn,
+    Operator::Prefix,
+    Operator::NotPrefix,
+    Operator::Postfix,
+    Operator::NotPostfix,
+];
+
+/// Operators of matchPIDs, matchNamespaces, matchCapabilities and the two sections of changes.
+pub const MEMBER_OPERATORS: &[Operator] = &[Operator::In, Operator::NotIn];
+
+/// The operator with this name or alias.
+#[must_use]
+pub fn operator(name: &str) -> Option<Operator> {
+    let own = Operator::ALL.iter().find(|operator| operator.name() == name).copied();
+    own.or_else(|| OPERATOR_ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, operator)| *operator))
+}
+
+/// Every name of an operator, aliases and unsupported ones included.
+#[must_use]
+pub fn operator_names() -> Vec<&'static str> {
+    let own = Operator::ALL.iter().map(|operator| operator.name());
+    let aliases = OPERATOR_ALIASES.iter().map(|(alias, _)| *alias);
+    own.chain(aliases).chain(UNSUPPORTED_OPERATORS.iter().copied()).collect()
+}
+
+/// The operators that apply to a type.
+#[must_use]
+pub fn operators_of(ty: ArgType) -> &'static [Operator] {
+    CLASSES.iter().find(|row| row.types.contains(&ty)).map_or(&[], |row| row.operators)
+}
 
 /// Whether an operator applies to arguments of a type.
 #[must_use]
 pub fn applies(operator: Operator, ty: ArgType) -> bool {
-    OPERATORS.iter().filter(|row| row.operator == Some(operator)).any(|row| match ty.class() {
-        TypeClass::Integer { .. } => row.integers,
-        TypeClass::Text => row.text,
-        TypeClass::Path => row.paths,
-    })
+    operators_of(ty).contains(&operator)
 }
 
 /// The operators that apply to a type, by name.
 #[must_use]
 pub fn operators_for(ty: ArgType) -> Vec<&'static str> {
-    Operator::ALL.into_iter().filter(|operator| applies(*operator, ty)).map(Operator::name).collect()
+    operators_of(ty).iter().map(|operator| operator.name()).collect()
+}
+
+/// What the values of an operator that applies to a type are.
+#[must_use]
+pub fn value_kind(operator: Operator, ty: ArgType) -> ValueKind {
+    match operator {
+        Operator::InMap | Operator::NotInMap | Operator::InRange | Operator::NotInRange => ValueKind::Ranges,
+        Operator::SPort | Operator::NotSPort | Operator::DPort | Operator::NotDPort => ValueKind::Ranges,
+        Operator::SAddr | Operator::NotSAddr | Operator::DAddr | Operator::NotDAddr => ValueKind::Networks,
+        Operator::SPortPriv | Operator::NotSPortPriv | Operator::DPortPriv | Operator::NotDPortPriv => {
+            ValueKind::None
+        }
+        Operator::CapabilitiesGained => ValueKind::Other,
+        Operator::Gt | Operator::Lt | Operator::Mask => ValueKind::Integers,
+        Operator::Protocol | Operator::Family | Operator::State => ValueKind::Integers,
+        Operator::FileType | Operator::NotFileType => ValueKind::Integers,
+        Operator::Equal | Operator::NotEqual | Operator::In | Operator::NotIn => match ty.class() {
+            TypeClass::Text | TypeClass::Path => ValueKind::Strings,
+            _ => ValueKind::Integers,
+        },
+        Operator::Prefix
+        | Operator::NotPrefix
+        | Operator::Postfix
+        | Operator::NotPostfix
+        | Operator::SubString
+        | Operator::SubStringIgnCase => ValueKind::Strings,
+    }
+}
+
+/// Most values of one filter with this operator. Where it is more than `MAX_VALUES`, many values become a set in a map.
+#[must_use]
+pub const fn most_values(operator: Operator) -> u32 {
+    match operator {
+        Operator::Gt | Operator::Lt => 1,
+        Operator::SPortPriv
+        | Operator::NotSPortPriv
+        | Operator::DPortPriv
+        | Operator::NotDPortPriv
+        | Operator::CapabilitiesGained => 0,
+        Operator::Mask
+        | Operator::SubString
+        | Operator::SubStringIgnCase
+        | Operator::Protocol
+        | Operator::Family
+        | Operator::State
+        | Operator::FileType
+        | Operator::NotFileType => MAX_VALUES,
+        _ => MAX_SET_MEMBERS,
+    }
 }
 
 #[cfg(test)]
@@ -175,12 +380,10 @@ mod tests {
         for ty in ArgType::ALL {
             assert!(TYPES.contains(&(ty.name(), Some(ty))), "{ty:?}");
         }
-        for operator in Operator::ALL {
-            let rows: Vec<_> = OPERATORS.iter().filter(|row| row.operator == Some(operator)).collect();
-            assert_eq!(rows.len(), 1, "{operator:?}");
-            assert_eq!(rows[0].name, operator.name());
+        for op in Operator::ALL {
+            assert_eq!(operator(op.name()), Some(*op));
         }
-        for action in Action::ALL {
+        for action in ActionKind::ALL {
             assert!(ACTIONS.contains(&(action.name(), Some(action))), "{action:?}");
         }
     }
@@ -189,7 +392,7 @@ mod tests {
     fn no_name_stands_twice() {
         for names in [
             TYPES.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-            OPERATORS.iter().map(|row| row.name).collect(),
+            operator_names(),
             ACTIONS.iter().map(|(name, _)| *name).collect(),
         ] {
             let distinct: HashSet<_> = names.iter().collect();
@@ -198,12 +401,26 @@ mod tests {
     }
 
     #[test]
-    fn prefix_and_postfix_are_for_strings_only() {
+    fn every_type_stands_in_one_row_and_every_operator_in_some() {
         for ty in ArgType::ALL {
-            let integer = matches!(ty.class(), TypeClass::Integer { .. });
-            assert_eq!(applies(Operator::Prefix, ty), !integer);
-            assert_eq!(applies(Operator::Postfix, ty), !integer);
-            assert!(applies(Operator::In, ty) && applies(Operator::NotEqual, ty));
+            assert_eq!(CLASSES.iter().filter(|row| row.types.contains(&ty)).count(), 1, "{ty:?}");
+        }
+        for operator in Operator::ALL {
+            assert!(CLASSES.iter().any(|row| row.operators.contains(operator)), "{operator:?}");
+        }
+    }
+
+    #[test]
+    fn a_negation_applies_where_its_operator_does_and_compares_the_same() {
+        for negative in Operator::ALL {
+            let Some(positive) = negative.positive() else { continue };
+            for ty in ArgType::ALL {
+                assert_eq!(applies(*negative, ty), applies(positive, ty), "{negative:?} {ty:?}");
+                if applies(positive, ty) {
+                    assert_eq!(value_kind(*negative, ty), value_kind(positive, ty), "{negative:?} {ty:?}");
+                }
+            }
+            assert_eq!(most_values(*negative), most_values(positive));
         }
     }
 }

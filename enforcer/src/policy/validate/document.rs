@@ -44,7 +44,13 @@ fn document(walk: &mut Walk<'_>, root: &Node) -> Option<Policy> {
     let hooks = hooks(walk, &fields);
     version?;
     kind?;
-    Some(Policy { name: name?, hooks: hooks? })
+    Some(Policy {
+        name: name?,
+        namespace: None,
+        hooks: hooks?,
+        enforcers: Vec::new(),
+        options: crate::policy::ast::Options::default(),
+    })
 }
 
 fn api_version(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<()> {
@@ -110,7 +116,7 @@ fn name(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Spanned<String>> {
     None
 }
 
-fn hooks(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<crate::policy::ast::Kprobe>> {
+fn hooks(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<crate::policy::ast::Hook>> {
     let node = walk.required(fields, "spec")?;
     let spec = walk.mapping(node, &SPEC)?;
     if spec.get("kprobes").is_none() && spec.has_unsupported {

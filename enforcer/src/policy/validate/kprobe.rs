@@ -5,7 +5,7 @@ use quell_wire::limits::{MAX_ARGS, MAX_SELECTORS};
 use super::document::{optional_text, small_number};
 use super::selector;
 use super::walk::{Fields, Walk, closest, listed, printable};
-use crate::policy::ast::{Arg, ArgType, Kprobe, TypeClass};
+use crate::policy::ast::{Arg, ArgSource, ArgType, Hook, HookPoint, TypeClass};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::raw::Node;
@@ -21,7 +21,7 @@ const SYSCALL_PREFIX: &str = "__x64_sys_";
 const FOREIGN_SYSCALL_PREFIXES: &[&str] =
     &["__ia32_sys_", "__ia32_compat_sys_", "__x64_compat_sys_", "__arm64_sys_", "__arm64_compat_sys_"];
 
-pub(super) fn kprobe(walk: &mut Walk<'_>, node: &Node) -> Option<Kprobe> {
+pub(super) fn kprobe(walk: &mut Walk<'_>, node: &Node) -> Option<Hook> {
     let fields = walk.mapping(node, &KPROBE)?;
     let call = call(walk, &fields);
     let syscall = match &call {
@@ -43,12 +43,21 @@ pub(super) fn kprobe(walk: &mut Walk<'_>, node: &Node) -> Option<Kprobe> {
             read.into_iter().collect()
         }
     };
-    Some(Kprobe {
-        call: call?,
-        syscall: syscall?,
+    let call = call?;
+    Some(Hook {
+        point: HookPoint::Kprobe {
+            function: call.value.clone(),
+            syscall: syscall?,
+            returns: false,
+            every_abi: false,
+        },
+        name: call,
         args: args?,
+        returned: None,
         selectors: selectors?,
         message: message?,
+        tags: Vec::new(),
+        may_be_missing: false,
         span: node.span,
     })
 }
@@ -169,13 +178,13 @@ fn args(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Arg>> {
             complete = false;
             continue;
         };
-        if let Some(first) = args.iter().find(|first| first.index == arg.index) {
+        if let Some(first) = args.iter().find(|first| first.source == arg.source) {
             complete = false;
             walk.push(
                 Diagnostic::new(
                     Code::DuplicateArg,
                     arg.span,
-                    format!("argument {} is listed twice", arg.index),
+                    format!("argument {} is listed twice", position(arg.source)),
                 )
                 .label("second time")
                 .also(first.span, "first time")
@@ -186,7 +195,7 @@ fn args(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Arg>> {
         args.push(arg);
     }
     for buffer in &args {
-        let size = buffer.size_arg.and_then(|size| args.iter().find(|arg| arg.index == size));
+        let size = buffer.size_arg.and_then(|size| args.iter().find(|arg| arg.source == ArgSource::Argument(size)));
         if let Some(size) = size.filter(|size| !matches!(size.ty.class(), TypeClass::Integer { .. })) {
             complete = false;
             let ty = size.ty.name();
@@ -194,7 +203,7 @@ fn args(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Arg>> {
                 Diagnostic::new(
                     Code::SizeArg,
                     buffer.span,
-                    format!("the size of argument {} has type `{ty}`", buffer.index),
+                    format!("the size of argument {} has type `{ty}`", position(buffer.source)),
                 )
                 .label("its sizeArgIndex counts arguments from 1")
                 .also(size.span, "this is where the size would be read")
@@ -248,7 +257,16 @@ fn arg(walk: &mut Walk<'_>, node: &Node) -> Option<Arg> {
         );
         return None;
     }
-    Some(Arg { index, ty, size_arg, label: label?, span: node.span })
+    Some(Arg {
+        source: ArgSource::Argument(index),
+        ty,
+        size_arg,
+        resolve: Vec::new(),
+        return_copy: false,
+        max_data: false,
+        label: label?,
+        span: node.span,
+    })
 }
 
 fn arg_type(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<ArgType> {
@@ -283,6 +301,14 @@ fn arg_type(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<ArgType> {
         }
     }
     None
+}
+
+/// The position in the prototype.
+pub(super) const fn position(source: ArgSource) -> u8 {
+    match source {
+        ArgSource::Argument(index) => index,
+        _ => 0,
+    }
 }
 
 /// A limit of the wire as a length.

@@ -1,26 +1,40 @@
 //! One selector: process filters, argument filters, actions.
 
-use quell_wire::limits::{MAX_ACTIONS, MAX_ARG_FILTERS, MAX_PID_ENTRIES, MAX_PIDS, MAX_VALUES};
+use quell_wire::limits::{MAX_ACTIONS, MAX_FILTERS, MAX_PID_ENTRIES, MAX_PIDS, MAX_VALUES};
 
-use super::kprobe::limit;
+use super::kprobe::{limit, position as place};
 use super::values;
 use super::walk::{Fields, Walk, closest, listed, printable};
-use crate::policy::ast::{Action, Arg, ArgFilter, Operator, PidFilter, PidOperator, Selector};
+use crate::policy::ast::{Action, ActionKind, Arg, ArgFilter, Operator, PidFilter, Post, Selector};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::raw::Node;
 use crate::policy::schema::{ACTION, ARG_FILTER, PID_FILTER, SELECTOR};
-use crate::policy::typing::{ACTIONS, OPERATORS, applies, operators_for};
+use crate::policy::typing::{self, ACTIONS, applies, operators_for};
 
 /// Reads one selector. `args` is `None` when the arguments themselves are wrong: then what depends on them is not judged.
 pub(super) fn selector(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Option<Selector> {
     let fields = walk.mapping(node, &SELECTOR)?;
     let pids = entries(walk, &fields, "matchPIDs", limit(MAX_PID_ENTRIES), pid_filter);
-    let arg_filters = entries(walk, &fields, "matchArgs", limit(MAX_ARG_FILTERS), |walk, node| {
+    let arg_filters = entries(walk, &fields, "matchArgs", limit(MAX_FILTERS), |walk, node| {
         arg_filter(walk, node, args)
     });
     let actions = actions(walk, &fields);
-    Some(Selector { pids: pids?, args: arg_filters?, actions: actions?, span: node.span })
+    Some(Selector {
+        label: None,
+        pids: pids?,
+        binaries: Vec::new(),
+        parent_binaries: Vec::new(),
+        args: arg_filters?,
+        return_args: Vec::new(),
+        namespaces: Vec::new(),
+        namespace_changes: Vec::new(),
+        capabilities: Vec::new(),
+        capability_changes: Vec::new(),
+        actions: actions?,
+        return_actions: Vec::new(),
+        span: node.span,
+    })
 }
 
 /// Every entry of an optional list; all are read before one that is wrong ends it.
@@ -49,7 +63,7 @@ fn pid_filter(walk: &mut Walk<'_>, node: &Node) -> Option<PidFilter> {
         .and_then(|node| walk.filled_list(node, "`values` of matchPIDs", limit(MAX_PIDS)))
         .and_then(|items| values::pids(walk, items));
     Some(PidFilter {
-        op: op?,
+        negated: op?,
         namespace: namespace?,
         follow_forks: follow_forks?,
         values: values?,
@@ -57,13 +71,13 @@ fn pid_filter(walk: &mut Walk<'_>, node: &Node) -> Option<PidFilter> {
     })
 }
 
-fn pid_operator(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<PidOperator> {
+fn pid_operator(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<bool> {
     let node = walk.required(fields, "operator")?;
     let name = walk.text(node, "`operator`")?;
     match name {
-        "In" => return Some(PidOperator::In),
-        "NotIn" => return Some(PidOperator::NotIn),
-        _ if OPERATORS.iter().any(|row| row.name == name) => walk.push(
+        "In" => return Some(false),
+        "NotIn" => return Some(true),
+        _ if typing::operator_names().contains(&name) => walk.push(
             Diagnostic::new(Code::OperatorType, node.span, format!("`{name}` does not apply to process ids"))
                 .help("matchPIDs takes `In` and `NotIn`"),
         ),
@@ -108,10 +122,10 @@ fn arg_filter(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Option<
 fn filter_index(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Option<usize> {
     let value = walk.integer(node, "`index`")?;
     let args = args?;
-    let position = args.iter().position(|arg| i128::from(arg.index) == value);
+    let position = args.iter().position(|arg| i128::from(place(arg.source)) == value);
     let by_position = usize::try_from(value).ok().and_then(|at| args.get(at));
     match (position, by_position) {
-        (Some(position), Some(other)) if i128::from(other.index) != value => {
+        (Some(position), Some(other)) if i128::from(place(other.source)) != value => {
             let named = &args[position];
             walk.push(
                 Diagnostic::new(
@@ -121,7 +135,7 @@ fn filter_index(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Optio
                 )
                 .label(format!(
                     "argument {value}, or entry {value} of `args`, which is argument {}",
-                    other.index
+                    place(other.source)
                 ))
                 .also(named.span, format!("argument {value} of the function"))
                 .help("list the arguments in order from 0 without gaps, so that both readings agree"),
@@ -130,7 +144,7 @@ fn filter_index(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Optio
         }
         (Some(position), _) => Some(position),
         (None, _) => {
-            let listed_args: Vec<_> = args.iter().map(|arg| arg.index.to_string()).collect();
+            let listed_args: Vec<_> = args.iter().map(|arg| place(arg.source).to_string()).collect();
             let known = match listed_args.as_slice() {
                 [] => "this hook reads no arguments".to_owned(),
                 some => format!("arguments read by this hook: {}", some.join(", ")),
@@ -150,28 +164,24 @@ fn filter_index(walk: &mut Walk<'_>, node: &Node, args: Option<&[Arg]>) -> Optio
 }
 
 fn operator(walk: &mut Walk<'_>, node: &Node, name: &str) -> Option<Operator> {
-    match OPERATORS.iter().find(|row| row.name == name) {
-        Some(row) => {
-            if row.operator.is_none() {
-                let supported = Operator::ALL.map(Operator::name);
-                walk.push(
-                    Diagnostic::new(
-                        Code::UnsupportedOperator,
-                        node.span,
-                        format!("operator `{name}` is known, not supported here"),
-                    )
-                    .label("not implemented by this version")
-                    .help(format!("operators read here: {}", listed(&supported))),
-                );
-            }
-            row.operator
-        }
-        None => {
-            let known: Vec<_> = OPERATORS.iter().map(|row| row.name).collect();
-            unknown_operator(walk, node, name, &known);
-            None
-        }
+    if let Some(operator) = typing::operator(name) {
+        return Some(operator);
     }
+    if typing::UNSUPPORTED_OPERATORS.contains(&name) {
+        let supported: Vec<_> = Operator::ALL.iter().map(|operator| operator.name()).collect();
+        walk.push(
+            Diagnostic::new(
+                Code::UnsupportedOperator,
+                node.span,
+                format!("operator `{name}` is known, not supported here"),
+            )
+            .label("not implemented by this version")
+            .help(format!("operators read here: {}", listed(&supported))),
+        );
+        return None;
+    }
+    unknown_operator(walk, node, name, &typing::operator_names());
+    None
 }
 
 fn unknown_operator(walk: &mut Walk<'_>, node: &Node, name: &str, known: &[&str]) {
@@ -209,13 +219,19 @@ fn actions(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Action>> {
         Some(action)
     })?;
     // A match that did nothing at all would be a rule nobody notices.
-    Some(if read.is_empty() { vec![Action::Post] } else { read })
+    Some(if read.is_empty() { vec![Action::Post(Post::default())] } else { read })
 }
 
 fn action(walk: &mut Walk<'_>, node: &Node) -> Option<Action> {
     let name = walk.text(node, "`action`")?;
     match ACTIONS.iter().find(|(known, _)| *known == name) {
-        Some((_, Some(action))) => return Some(*action),
+        Some((_, Some(kind))) => {
+            return match kind {
+                ActionKind::Post => Some(Action::Post(Post::default())),
+                ActionKind::Sigkill => Some(Action::Sigkill),
+                _ => None,
+            };
+        }
         Some((known, None)) => walk.push(
             Diagnostic::new(
                 Code::UnsupportedAction,
@@ -223,13 +239,13 @@ fn action(walk: &mut Walk<'_>, node: &Node) -> Option<Action> {
                 format!("action `{known}` is known, not supported here"),
             )
             .label("not implemented by this version")
-            .help(format!("actions read here: {}", listed(&Action::ALL.map(Action::name)))),
+            .help(format!("actions read here: {}", listed(&ActionKind::ALL.map(ActionKind::name)))),
         ),
         None => {
             let known: Vec<_> = ACTIONS.iter().map(|(name, _)| *name).collect();
             let help = match closest(name, &known) {
                 Some(close) => format!("did you mean `{close}`?"),
-                None => format!("actions read here: {}", listed(&Action::ALL.map(Action::name))),
+                None => format!("actions read here: {}", listed(&ActionKind::ALL.map(ActionKind::name))),
             };
             walk.push(
                 Diagnostic::new(

@@ -41,6 +41,7 @@ pub(super) fn values(
             text::check_path(walk, node, operator).then_some(bytes)
         })
         .map(Values::Strings),
+        _ => None,
     }
 }
 
