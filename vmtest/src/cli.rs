@@ -1,4 +1,4 @@
-//! The command line: `list`, `run`, `replay`, `facts`.
+//! The command line: `list`, `run`, `replay`, `facts`, `differential`.
 
 use std::{
     io::IsTerminal,
@@ -19,6 +19,7 @@ use signal_hook::{
 use crate::{
     accel,
     boot::BootPlan,
+    differential::{self, DifferentialArgs},
     event::{EventLine, PlannedCell},
     exit,
     facts::{self, FactsArgs},
@@ -46,7 +47,8 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all green; 2 usage; 10 a scenario failed; 11 a kernel crashed; 12 a guest did not boot; \
-13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected, or all of it skipped; 16 recorded facts disagree; 130 interrupted.";
+13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected, or all of it skipped; 16 recorded facts disagree; \
+17 model and kernel disagree; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -56,6 +58,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Compares what the enforcer finds in each booted kernel with what is recorded about it.
     Facts(FactsArgs),
+    /// Compares the reference model with the evaluator loaded into each booted kernel.
+    Differential(DifferentialArgs),
     /// Renders the reports of a run again from its events.
     Replay {
         /// The run's --out directory.
@@ -118,6 +122,7 @@ pub fn main(cli: Cli) -> anyhow::Result<u8> {
         Command::List(selection) => list(&selection),
         Command::Run(args) => run_cells(*args),
         Command::Facts(args) => facts::main(&args),
+        Command::Differential(args) => differential::main(&args),
         Command::Replay { directory } => replay(&directory),
     }
 }

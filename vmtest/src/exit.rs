@@ -23,6 +23,8 @@ pub const LAB_BROKEN: u8 = 14;
 pub const NOTHING_SELECTED: u8 = 15;
 /// A booted kernel disagrees with its recorded facts.
 pub const FACTS_DISAGREE: u8 = 16;
+/// A booted kernel decides otherwise than the reference model, or complained about being asked.
+pub const KERNEL_DIFFERS: u8 = 17;
 /// Stopped by a signal.
 pub const INTERRUPTED: u8 = 130;
 

@@ -1,6 +1,6 @@
 //! What is in a guest: PID 1, the enforcer, the subject, and the little that programs expect of a root file system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::initramfs::{Initramfs, InitramfsError};
 
@@ -24,6 +24,20 @@ const PASSWD: &str =
 /// # Errors
 /// A program can't be read.
 pub fn build(programs: &Programs) -> Result<Vec<u8>, InitramfsError> {
+    base(programs)?.finish()
+}
+
+/// The same with one more program, `/lab/quell-differential`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with_differential(programs: &Programs, differential: &Path) -> Result<Vec<u8>, InitramfsError> {
+    let mut image = base(programs)?;
+    image.program("lab/quell-differential", differential)?;
+    image.finish()
+}
+
+fn base(programs: &Programs) -> Result<Initramfs, InitramfsError> {
     let mut image = Initramfs::new();
     // Without a console the kernel starts PID 1 without standard output, and its last words would be lost.
     image.device("dev/console", 5, 1)?.device("dev/null", 1, 3)?;
@@ -34,5 +48,5 @@ pub fn build(programs: &Programs) -> Result<Vec<u8>, InitramfsError> {
     image.program("init", &programs.guest)?;
     image.program("lab/quell", &programs.quell)?;
     image.program("lab/subject", &programs.subject)?;
-    image.finish()
+    Ok(image)
 }

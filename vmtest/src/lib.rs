@@ -9,6 +9,7 @@ pub mod cell;
 pub mod channel;
 pub mod cli;
 pub mod console;
+pub mod differential;
 pub mod disk;
 pub mod event;
 pub mod exit;

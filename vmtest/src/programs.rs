@@ -70,6 +70,17 @@ pub fn find(named: Named) -> Result<Programs, ProgramError> {
     })
 }
 
+/// Finds the program that compares model and kernel, and checks it.
+///
+/// # Errors
+/// It is missing or can't run in a guest.
+pub fn find_differential(named: Option<PathBuf>) -> Result<PathBuf, ProgramError> {
+    let own = std::env::current_exe().map_err(ProgramError::Own)?;
+    let path =
+        named.unwrap_or_else(|| own.parent().unwrap_or_else(|| Path::new(".")).join("quell-differential"));
+    check(&path, "differential").map(|()| path)
+}
+
 fn check(path: &Path, option: &'static str) -> Result<(), ProgramError> {
     let read = |source| ProgramError::Read { path: path.to_owned(), option, source };
     let bytes = fs::read(path).map_err(read)?;

@@ -56,6 +56,19 @@ pub struct Session<'a, L> {
     decided: Vec<CellId>,
 }
 
+/// What a comparison in a guest came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// Whether it ended and found no difference.
+    pub agree: bool,
+    /// The last line that it printed: its report, when it came that far.
+    pub last: Option<serde_json::Value>,
+    /// How it ended, and what it said beside its lines.
+    pub errors: String,
+    /// What the kernel complained about meanwhile.
+    pub complaints: Vec<String>,
+}
+
 /// The cell being performed.
 struct Current<'a> {
     job: &'a Job,
@@ -130,6 +143,44 @@ impl<'a, L: Link> Session<'a, L> {
         };
         self.goodbye()?;
         Ok(toml)
+    }
+
+    /// Has model and kernel compared in the guest. A complaint of the kernel meanwhile is a difference too: nothing that
+    /// the comparison does may make it complain.
+    ///
+    /// # Errors
+    /// The guest did not boot, or did not answer.
+    pub fn compare(
+        mut self,
+        cases: u64,
+        seed: u64,
+        within: std::time::Duration,
+        heard: &mut dyn FnMut(&serde_json::Value),
+    ) -> Result<Comparison, Loss> {
+        let facts = self.hello()?;
+        self.ready(facts);
+        let until = Instant::now() + within;
+        self.link.send(&ToGuest::Compare { cases, seed })?;
+        let mut seen = Comparison::default();
+        loop {
+            match self.link.hear(self.limits.cell_silence, until)? {
+                Heard::Message(ToHost::Difference { line }) => {
+                    heard(&line);
+                    seen.last = Some(line);
+                }
+                Heard::Message(ToHost::Compared { agree, errors }) => {
+                    (seen.agree, seen.errors) = (agree, errors);
+                    break;
+                }
+                Heard::Message(other) => return Err(self.unexpected(other, "during a comparison")),
+                Heard::Complaint { reason, line } => seen.complaints.push(format!("{reason}: `{line}`")),
+            }
+        }
+        while let Some(complaint) = self.link.complaint()? {
+            seen.complaints.push(complaint.to_string());
+        }
+        self.goodbye()?;
+        Ok(seen)
     }
 
     fn hello(&mut self) -> Result<GuestFacts, Loss> {
@@ -309,6 +360,8 @@ fn name(message: &ToHost) -> &'static str {
         ToHost::Progress { .. } => "progress of another cell",
         ToHost::Verdict { .. } => "verdict",
         ToHost::KernelFacts { .. } => "kernel facts",
+        ToHost::Difference { .. } => "a line of a comparison",
+        ToHost::Compared { .. } => "the end of a comparison",
         ToHost::Fatal { .. } => "fatal",
         ToHost::Bye => "bye",
     }

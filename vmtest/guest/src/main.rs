@@ -5,6 +5,7 @@
 
 mod bad;
 mod children;
+mod compare;
 mod facts;
 mod loopback;
 mod mounts;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use serde_json::Value;
 use vmtest_proto::{CellReport, ToGuest, ToHost};
 
-use crate::{bad::Bad, facts, port::Port};
+use crate::{bad::Bad, compare, facts, port::Port};
 
 /// What is performed: file system, scenario, and where to say which phase was reached.
 pub(crate) struct Task<'a> {
@@ -44,6 +44,12 @@ pub(crate) fn serve<S: Read + Write>(
                 bad.after_verdict(port, &verdict)?;
             }
             ToGuest::KernelFacts => port.send(&ToHost::KernelFacts { toml: facts::of_enforcer()? })?,
+            ToGuest::Compare { cases, seed } => {
+                let (agree, errors) = compare::run(cases, seed, &mut |line| {
+                    port.send(&ToHost::Difference { line })
+                })?;
+                port.send(&ToHost::Compared { agree, errors })?;
+            }
             ToGuest::PowerOff => return port.send(&ToHost::Bye),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the messages. Host and guest are built together, so there is no negotiation: a difference means that
 /// somebody passed the wrong guest binary, and the host refuses it.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Host to guest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,14 @@ pub enum ToGuest {
     },
     /// Have the enforcer say what it finds in this kernel; the guest answers with [`ToHost::KernelFacts`].
     KernelFacts,
+    /// Have model and kernel asked the same questions; the guest answers with any number of [`ToHost::Difference`] and
+    /// exactly one [`ToHost::Compared`].
+    Compare {
+        /// Generated calls.
+        cases: u64,
+        /// What they are generated from.
+        seed: u64,
+    },
     /// Sync, say [`ToHost::Bye`] and power off.
     PowerOff,
 }
@@ -58,6 +66,18 @@ pub enum ToHost {
     KernelFacts {
         /// What `quell probe --format toml` printed.
         toml: String,
+    },
+    /// A line of what the comparison printed: its progress, and in the end its report.
+    Difference {
+        /// In the comparison's own serialisation.
+        line: serde_json::Value,
+    },
+    /// Answer to [`ToGuest::Compare`].
+    Compared {
+        /// Whether the comparison ended and found no difference.
+        agree: bool,
+        /// How it ended, and what it said beside its lines.
+        errors: String,
     },
     /// The guest itself can't go on; it powers off after this.
     Fatal {
