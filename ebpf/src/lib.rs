@@ -2,7 +2,7 @@
 //!
 //! One object per attach family: a loader that does not know one kind of program refuses the whole object.
 
-use quell_wire::hook::Stage;
+use quell_wire::hook::{SetKind, Stage};
 
 #[cfg(feature = "host-selector")]
 pub mod host;
@@ -19,11 +19,8 @@ pub const fn kprobe_stage(stage: Stage) -> &'static str {
     match stage {
         Stage::ProcessFilter => "generic_kprobe_process_filter",
         Stage::Arguments => "generic_kprobe_arguments",
-        Stage::Filter1 => "generic_kprobe_filter_arg1",
-        Stage::Filter2 => "generic_kprobe_filter_arg2",
-        Stage::Filter3 => "generic_kprobe_filter_arg3",
-        Stage::Filter4 => "generic_kprobe_filter_arg4",
-        Stage::Filter5 => "generic_kprobe_filter_arg5",
+        Stage::Search => "generic_kprobe_search",
+        Stage::Filter => "generic_kprobe_filter",
         Stage::Actions => "generic_kprobe_actions",
         Stage::Post => "generic_kprobe_post",
     }
@@ -33,6 +30,22 @@ pub const fn kprobe_stage(stage: Stage) -> &'static str {
 pub const STAGE_MAP: &str = "kprobe_calls";
 /// Selector bytes of the hook.
 pub const FILTER_MAP: &str = "filter_map";
+/// Members of the sets of one kind; sized before load.
+#[must_use]
+pub const fn set_map(kind: SetKind) -> &'static str {
+    match kind {
+        SetKind::Numbers => "number_sets",
+        SetKind::Strings => "string_sets",
+        SetKind::Prefixes => "prefix_sets",
+        SetKind::Postfixes => "postfix_sets",
+        SetKind::Networks => "network_sets",
+    }
+}
+
+/// Search tables, the first at index 0; sized before load.
+pub const SEARCH_MAP: &str = "search_tables";
+/// When events with a rate limit were last posted; sized before load.
+pub const RATE_MAP: &str = "rate_limits";
 /// Events to the agent.
 pub const EVENT_MAP: &str = "events";
 /// Maps that all hooks share: scratch memory that only one program per CPU uses at a time, and the ring.

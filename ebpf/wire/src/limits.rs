@@ -59,6 +59,10 @@ numbers! { LIMITS, "The rows for the C header.";
     pub const COMM_BYTES = 16;
     /// Bytes of the ring buffer that all hooks share; a power of two and a multiple of the page size.
     pub const RING_BYTES = 1048576;
+    /// Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first.
+    pub const MAX_RATE_KEYS = 8192;
+    /// Bytes of each argument that tell two events apart for a rate limit; a multiple of 8.
+    pub const RATE_KEY_BYTES = 40;
     /// errno slots per fault site; larger numbers are counted in the last one.
     pub const FAULT_ERRNOS = 136;
 }
