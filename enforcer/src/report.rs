@@ -64,10 +64,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for policy in &self.policies {
             for HookReport { call, counters, recursion_misses, .. } in &policy.hooks {
-                let HookCounters { calls, matched, killed, kill_failed, .. } = counters;
+                let HookCounters { calls, matched, killed, .. } = counters;
                 write!(f, "{}: {call}: {calls} calls, {matched} matched, {killed} killed", policy.name)?;
                 let rare = [
-                    (*kill_failed, "kills refused by the kernel"),
+                    (counters.kill_failed, "kills refused by the kernel"),
+                    (counters.signalled, "signalled"),
+                    (counters.signal_failed, "signals refused by the kernel"),
+                    (counters.rate_limited, "events held back by a rate limit"),
+                    (counters.not_posted, "not posted, as the policy says"),
                     (counters.unreadable, "unreadable"),
                     (counters.failed_closed, "taken for a match because undecided"),
                     (counters.aborted, "let through because a helper failed"),
@@ -142,14 +146,19 @@ mod tests {
         let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: p\nspec:\n  kprobes:\n  \
                     - call: __x64_sys_write\n";
         let source = Source::new("p.yaml", text);
-        let policy = crate::policy::parse(&source).unwrap();
+        let policy = crate::policy::parse(&source).unwrap().remove(0);
         let hook = crate::hook::plan::PlannedHook {
             call: "__x64_sys_write".into(),
             message: None,
+            tags: vec![],
             labels: vec![],
+            selector_labels: vec![],
             mechanism: Mechanism::Kprobe,
             enforcement: Enforcement::Full,
-            enforces: true,
+            sends: vec!["SIGKILL".into()],
+            monitor: false,
+            rate_limits: false,
+            kernel_stacks: false,
             compiled: compile::hook(&policy.hooks[0], 0).unwrap(),
         };
         let plan = Plan { policy: "p".into(), hooks: vec![hook], remarks: Diagnostics::new(source, vec![]) };

@@ -19,8 +19,11 @@ use crate::exit;
 use crate::hook::attach::{self, AttachError};
 use crate::hook::load::Settings;
 use crate::hook::plan::{self, Plan, PlannedHook};
+use crate::kernel::namespaces;
 use crate::kernel::probe::{self, ProbeError};
-use crate::policy::{self, Code, Diagnostic, Diagnostics, Policy, Source};
+use crate::kernel::symbols::Symbols;
+use crate::policy::ast::Policy;
+use crate::policy::{self, Code, Diagnostic, Diagnostics, Source};
 use crate::report::{self, Report};
 
 /// How long one wait for events lasts at most; a signal ends it at once.
@@ -110,7 +113,13 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
     if agent_tgid.is_none() {
         progress(Progress::SubjectToItself);
     }
-    let mut attached = attach::attach(&hooks, Settings { monitor: options.monitor, agent_tgid })?;
+    let host_namespaces = namespaces::of_host().map_err(|source| RunError::File {
+        what: "read the namespaces in",
+        path: namespaces::DIRECTORY.into(),
+        source,
+    })?;
+    let settings = Settings { monitor: options.monitor, agent_tgid, host_namespaces };
+    let mut attached = attach::attach(&hooks, settings)?;
 
     let environment = |what, reason: String| RunError::Environment { what, reason };
     let printer = Printer::new(&plans, options.output)?;
@@ -171,15 +180,17 @@ fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
 
 /// Parses every file and plans it for the running kernel; all errors of all files at once.
 fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
-    let mut policies = Vec::new();
+    let mut policies: Vec<(Policy, Source)> = Vec::new();
     let mut wrong = Vec::new();
     for path in paths {
         match source(path)?.and_then(|source| Ok((policy::parse(&source)?, source))) {
-            Ok((policy, source)) => {
-                let known: Vec<&Policy> = policies.iter().map(|(policy, _)| policy).collect();
-                match same_name(&policy, &source, &known) {
-                    Some(diagnostics) => wrong.push(diagnostics),
-                    None => policies.push((policy, source)),
+            Ok((documents, source)) => {
+                for policy in documents {
+                    let known: Vec<&Policy> = policies.iter().map(|(policy, _)| policy).collect();
+                    match same_name(&policy, &source, &known) {
+                        Some(diagnostics) => wrong.push(diagnostics),
+                        None => policies.push((policy, source.clone())),
+                    }
                 }
             }
             Err(diagnostics) => wrong.push(diagnostics),
@@ -239,6 +250,7 @@ struct Printer<'a> {
     output: Output,
     node: String,
     clock: WallClock,
+    symbols: Option<Symbols>,
     out: RefCell<std::io::StdoutLock<'static>>,
     undecodable: Cell<u64>,
     unwritten: Cell<u64>,
@@ -252,11 +264,16 @@ impl<'a> Printer<'a> {
             .map_err(|error| RunError::Environment { what: "read the host name", reason: error.to_string() })?
             .to_string_lossy()
             .into_owned();
+        let wanted = plans.iter().flat_map(|plan| &plan.hooks).any(|hook| hook.kernel_stacks);
+        let symbols = wanted.then(Symbols::of_running_kernel).transpose().map_err(|error| {
+            RunError::Environment { what: "read the names of kernel addresses", reason: error.to_string() }
+        })?;
         Ok(Self {
             hooks: plans.iter().flat_map(|plan| plan.hooks.iter().map(move |hook| (plan, hook))).collect(),
             output,
             node,
             clock,
+            symbols,
             out: RefCell::new(std::io::stdout().lock()),
             undecodable: Cell::new(0),
             unwritten: Cell::new(0),
@@ -276,7 +293,10 @@ impl<'a> Printer<'a> {
             policy: &plan.policy,
             call: &hook.call,
             message: hook.message.as_deref(),
+            tags: &hook.tags,
             labels: &hook.labels,
+            selector_labels: &hook.selector_labels,
+            symbols: self.symbols.as_ref(),
             mechanism: hook.mechanism.name(),
         };
         let line = match self.output {

@@ -1,9 +1,12 @@
 //! Events as one line for people.
 
-use quell_wire::code::{Action, ArgStatus};
+use quell_wire::code::{Action, ArgStatus, ArgType};
 use quell_wire::event::{EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_UNREADABLE};
+use quell_wire::selector::{Connection, FAMILY_6};
 
+use super::argument::address;
 use super::json::{Origin, status};
+use super::names;
 use super::record::{Event, EventValue};
 
 /// One event as a line without its end.
@@ -14,6 +17,10 @@ pub fn line(event: &Event, origin: Origin<'_>) -> String {
         "killed".to_owned()
     } else if event.performed(Action::Sigkill) {
         format!("KILL FAILED (errno {})", -head.signal_result)
+    } else if event.signalled() {
+        format!("signal {}", head.signal)
+    } else if event.performed(Action::Signal) {
+        format!("SIGNAL {} FAILED (errno {})", head.signal, -head.signal_result)
     } else if head.flags & EVENT_MONITORED != 0 {
         "would kill".to_owned()
     } else if head.flags & EVENT_UNREADABLE != 0 {
@@ -45,15 +52,47 @@ fn argument(value: &EventValue) -> String {
                 format!("\"{}\"{cut}", shown.escape_ascii())
             }
         }
-        ArgStatus::Ok => format!("{}", value.number.cast_signed()),
+        ArgStatus::Ok => number_or_connection(value),
         other => format!("<{}>", status(other)),
+    }
+}
+
+fn number_or_connection(value: &EventValue) -> String {
+    if let Some(of) = value.connection() {
+        return connection(value.arg_type, &of);
+    }
+    match value.arg_type {
+        ArgType::Capability => names::capability(value.number),
+        ArgType::KernelCap | ArgType::CapInheritable | ArgType::CapPermitted | ArgType::CapEffective => {
+            format!("{:#x}", value.number)
+        }
+        ArgType::U64 | ArgType::SizeT | ArgType::Syscall64 => value.number.to_string(),
+        _ => value.number.cast_signed().to_string(),
+    }
+}
+
+/// `127.0.0.1:80 → 10.0.0.1:443`; of an address one end, and of other families their name.
+fn connection(arg_type: ArgType, of: &Connection) -> String {
+    let end = |family, bytes: &[u8; 16], port| match (family, address(family, bytes)) {
+        (FAMILY_6, text) => format!("[{text}]:{port}"),
+        (_, text) => format!("{text}:{port}"),
+    };
+    let source = end(of.source_family, &of.source_address, of.source_port);
+    match (of.source_family, of.destination_family) {
+        (0, 0) => names::family(of.family),
+        _ if arg_type == ArgType::Sockaddr => source,
+        _ => {
+            let destination = end(of.destination_family, &of.destination_address, of.destination_port);
+            format!("{source} → {destination}")
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use quell_wire::code::ArgType;
+    use quell_wire::WireRecord;
     use quell_wire::event::{EventHead, SIGNAL_NOT_SENT};
+    use quell_wire::selector::FAMILY_4;
     use rstest::rstest;
 
     use super::*;
@@ -63,12 +102,15 @@ mod tests {
         policy: "p",
         call: "__x64_sys_write",
         message: None,
+        tags: &[],
         labels: &[],
+        selector_labels: &[],
+        symbols: None,
         mechanism: "kprobe",
     };
 
     fn value(arg_type: ArgType, status: ArgStatus, number: u64, bytes: &[u8]) -> EventValue {
-        EventValue { arg_type, status, number, bytes: bytes.to_vec() }
+        EventValue { arg_type, status, number, mode: 0, bytes: bytes.to_vec() }
     }
 
     fn event(signal_result: i32, actions: u32, flags: u32) -> Event {
@@ -79,10 +121,13 @@ mod tests {
                 value(ArgType::Fd, ArgStatus::Ok, 3, b"/etc/passwd"),
                 value(ArgType::S32, ArgStatus::Ok, u64::MAX, b""),
             ],
+            kernel_stack: vec![],
+            user_stack: vec![],
         }
     }
 
     const KILL: u32 = 1 << Action::Sigkill.number();
+    const SIGNAL: u32 = 1 << Action::Signal.number();
     const NOT_SENT: i32 = SIGNAL_NOT_SENT.cast_signed();
 
     #[test]
@@ -94,6 +139,8 @@ mod tests {
     #[rstest]
     #[case(event(0, KILL, 0), "killed ")]
     #[case(event(-11, KILL, 0), "KILL FAILED (errno 11) ")]
+    #[case(event(0, SIGNAL, 0), "signal 0 ")]
+    #[case(event(-1, SIGNAL, 0), "SIGNAL 0 FAILED (errno 1) ")]
     #[case(event(NOT_SENT, 1, EVENT_MONITORED), "would kill ")]
     #[case(event(NOT_SENT, 0, EVENT_UNREADABLE), "unreadable ")]
     #[case(event(NOT_SENT, 1, 0), "seen ")]
@@ -123,5 +170,43 @@ mod tests {
     fn a_long_argument_is_shortened_visibly() {
         let shown = argument(&value(ArgType::CharBuf, ArgStatus::Ok, 0, &[b'a'; 81]));
         assert_eq!(shown, format!("\"{}\"…", "a".repeat(80)));
+    }
+
+    fn connected(source_family: u32, destination_family: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let (mut source_address, mut destination_address) = ([0; 16], [0; 16]);
+        source_address[0] = 10;
+        destination_address[15] = 1;
+        let connection = Connection {
+            family: 16,
+            source_family,
+            destination_family,
+            source_address,
+            destination_address,
+            source_port: 1024,
+            destination_port: 53,
+            ..Connection::default()
+        };
+        connection.write(&mut bytes);
+        bytes
+    }
+
+    #[rstest]
+    #[case(ArgType::Sock, FAMILY_4, FAMILY_6, "10.0.0.0:1024 → [::1]:53")]
+    #[case(ArgType::Sockaddr, FAMILY_4, 0, "10.0.0.0:1024")]
+    #[case(ArgType::Sock, 0, 0, "AF_NETLINK")]
+    fn a_connection_is_shown_by_its_ends(
+        #[case] ty: ArgType,
+        #[case] source: u32,
+        #[case] destination: u32,
+        #[case] shown: &str,
+    ) {
+        assert_eq!(argument(&value(ty, ArgStatus::Ok, 0, &connected(source, destination))), shown);
+    }
+
+    #[test]
+    fn capabilities_have_their_names() {
+        assert_eq!(argument(&value(ArgType::Capability, ArgStatus::Ok, 12, b"")), "CAP_NET_ADMIN");
+        assert_eq!(argument(&value(ArgType::CapEffective, ArgStatus::Ok, 0x1000, b"")), "0x1000");
     }
 }

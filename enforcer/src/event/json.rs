@@ -2,15 +2,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use quell_wire::code::{Action, ArgStatus, ArgType};
+use quell_wire::code::{Action, ArgStatus};
 use quell_wire::event::{
     EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_UNREADABLE, EventHead, NO_SELECTOR,
     SIGNAL_NOT_SENT,
 };
 use serde_json::{Map, Value, json};
 
+use super::argument::{self, text};
 use super::clock::WallClock;
-use super::record::{Event, EventValue};
+use super::names;
+use super::record::Event;
+use crate::kernel::symbols::Symbols;
 
 /// What an event needs from its hook and its agent.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +26,14 @@ pub struct Origin<'a> {
     pub call: &'a str,
     /// The hook's message.
     pub message: Option<&'a str>,
+    /// The hook's tags.
+    pub tags: &'a [String],
     /// Labels of the hook's arguments.
     pub labels: &'a [Option<String>],
+    /// Labels of the hook's selectors.
+    pub selector_labels: &'a [Option<String>],
+    /// Names of kernel addresses, when a hook asks for stacks.
+    pub symbols: Option<&'a Symbols>,
     /// How the hook is served.
     pub mechanism: &'a str,
 }
@@ -46,13 +55,24 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
     kprobe.insert("function_name".into(), origin.call.into());
     let args = event.args.iter().zip(0..).map(|(value, position): (_, usize)| {
         let label = origin.labels.get(position).and_then(Option::as_deref);
-        argument(value, label)
+        argument::value(value, label)
     });
     kprobe.insert("args".into(), args.collect());
     kprobe.insert("action".into(), action(event).into());
     kprobe.insert("policy_name".into(), origin.policy.into());
     if let Some(message) = origin.message {
         kprobe.insert("message".into(), message.into());
+    }
+    if !origin.tags.is_empty() {
+        kprobe.insert("tags".into(), origin.tags.into());
+    }
+    if !event.kernel_stack.is_empty() {
+        let frames = event.kernel_stack.iter().map(|address| frame(*address, origin.symbols));
+        kprobe.insert("kernel_stack_trace".into(), frames.collect());
+    }
+    if !event.user_stack.is_empty() {
+        let frames = event.user_stack.iter().map(|address| frame(*address, None));
+        kprobe.insert("user_stack_trace".into(), frames.collect());
     }
     json!({
         "process_kprobe": kprobe,
@@ -64,7 +84,31 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
 
 /// What the kernel did. A kill that the kernel refused is not called one; `quell.signal_result` has its errno.
 const fn action(event: &Event) -> &'static str {
-    if event.killed() { "KPROBE_ACTION_SIGKILL" } else { "KPROBE_ACTION_POST" }
+    if event.killed() {
+        "KPROBE_ACTION_SIGKILL"
+    } else if event.signalled() {
+        "KPROBE_ACTION_SIGNAL"
+    } else if event.performed(Action::FollowFd) {
+        "KPROBE_ACTION_FOLLOWFD"
+    } else if event.performed(Action::UnfollowFd) {
+        "KPROBE_ACTION_UNFOLLOWFD"
+    } else if event.performed(Action::CopyFd) {
+        "KPROBE_ACTION_COPYFD"
+    } else {
+        "KPROBE_ACTION_POST"
+    }
+}
+
+/// One frame of a stack. 64-bit numbers are strings in the JSON form of protocol buffers.
+fn frame(address: u64, symbols: Option<&Symbols>) -> Value {
+    match symbols.and_then(|symbols| symbols.at(address)) {
+        Some(symbol) => json!({
+            "address": address.to_string(),
+            "offset": symbol.offset.to_string(),
+            "symbol": symbol.name,
+        }),
+        None => json!({ "address": address.to_string() }),
+    }
 }
 
 fn process(event: &Event, node: &str, clock: &WallClock) -> Value {
@@ -107,9 +151,16 @@ fn own(event: &Event, origin: Origin<'_>) -> Value {
     if let Some(own) = own.as_object_mut() {
         if head.selector != NO_SELECTOR {
             own.insert("selector".into(), head.selector.into());
+            let label = origin.selector_labels.get(head.selector as usize).and_then(Option::as_deref);
+            own.extend(label.map(|label| ("selector_label".into(), label.into())));
         }
         if head.signal_result != SIGNAL_NOT_SENT.cast_signed() {
             own.insert("signal_result".into(), head.signal_result.into());
+            own.insert("signal".into(), head.signal.into());
+        }
+        if event.args.iter().any(|value| value.mode != 0) {
+            let types = event.args.iter().map(|value| names::file_type(value.mode));
+            own.insert("arg_file_type".into(), types.collect());
         }
     }
     own
@@ -130,44 +181,17 @@ pub const fn status(status: ArgStatus) -> &'static str {
     }
 }
 
-fn argument(value: &EventValue, label: Option<&str>) -> Value {
-    let mut out = match value.arg_type {
-        ArgType::Int | ArgType::S32 | ArgType::S16 | ArgType::S8 => {
-            json!({ "int_arg": value.number.cast_signed() })
-        }
-        ArgType::U32 | ArgType::U16 | ArgType::U8 => json!({ "uint_arg": value.number }),
-        // 64-bit numbers are strings in the JSON form of protocol buffers.
-        ArgType::S64 => json!({ "long_arg": value.number.cast_signed().to_string() }),
-        ArgType::U64 | ArgType::SizeT => json!({ "size_arg": value.number.to_string() }),
-        ArgType::String | ArgType::Filename => json!({ "string_arg": text(&value.bytes) }),
-        ArgType::CharBuf if value.status == ArgStatus::Truncated => json!({
-            "truncated_bytes_arg": { "bytes_arg": BASE64.encode(&value.bytes), "orig_size": value.number.to_string() }
-        }),
-        ArgType::CharBuf => json!({ "bytes_arg": BASE64.encode(&value.bytes) }),
-        ArgType::Fd | ArgType::File => json!({ "file_arg": { "path": text(&value.bytes) } }),
-        ArgType::Path => json!({ "path_arg": { "path": text(&value.bytes) } }),
-    };
-    if let (Some(label), Some(out)) = (label, out.as_object_mut()) {
-        out.insert("label".into(), label.into());
-    }
-    out
-}
-
 fn trim(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Bytes as text; what is not UTF-8 becomes U+FFFD, as JSON has no other way.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use quell_wire::code::ArgType;
     use quell_wire::event::EVENT_VERSION;
-    use rstest::rstest;
 
     use super::*;
+    use crate::event::record::EventValue;
 
     fn event(signal_result: i32, actions: u32) -> Event {
         let head = EventHead {
@@ -185,12 +209,15 @@ mod tests {
             arg_type,
             status: ArgStatus::Ok,
             number,
+            mode: 0,
             bytes: bytes.to_vec(),
         };
         Event {
             head,
             executable: value(ArgType::Path, 0, b"/lab/subject"),
             args: vec![value(ArgType::Fd, 3, b"/etc/passwd"), value(ArgType::S64, u64::MAX, b"")],
+            kernel_stack: vec![],
+            user_stack: vec![],
         }
     }
 
@@ -199,7 +226,10 @@ mod tests {
         policy: "p",
         call: "__x64_sys_write",
         message: None,
+        tags: &[],
         labels: &[],
+        selector_labels: &[],
+        symbols: None,
         mechanism: "kprobe",
     };
 
@@ -225,37 +255,42 @@ mod tests {
         assert_eq!(json["quell"]["kill_requested"], true);
     }
 
-    fn one(arg_type: ArgType, status: ArgStatus, number: u64, bytes: &[u8]) -> Value {
-        argument(&EventValue { arg_type, status, number, bytes: bytes.to_vec() }, None)
-    }
-
-    #[rstest]
-    #[case(ArgType::S32, u64::MAX, json!({"int_arg": -1}))]
-    #[case(ArgType::Int, 7, json!({"int_arg": 7}))]
-    #[case(ArgType::S8, u64::MAX, json!({"int_arg": -1}))]
-    #[case(ArgType::U32, 0xffff_ffff, json!({"uint_arg": 4_294_967_295_u64}))]
-    #[case(ArgType::S64, u64::MAX, json!({"long_arg": "-1"}))]
-    #[case(ArgType::U64, u64::MAX, json!({"size_arg": "18446744073709551615"}))]
-    #[case(ArgType::SizeT, 6, json!({"size_arg": "6"}))]
-    fn numbers_are_spelled_by_their_type(#[case] ty: ArgType, #[case] number: u64, #[case] expected: Value) {
-        assert_eq!(one(ty, ArgStatus::Ok, number, b""), expected);
-    }
-
-    #[rstest]
-    #[case(ArgType::String, json!({"string_arg": "a\u{fffd}b"}))]
-    #[case(ArgType::Filename, json!({"string_arg": "a\u{fffd}b"}))]
-    #[case(ArgType::CharBuf, json!({"bytes_arg": "Yf9i"}))]
-    #[case(ArgType::File, json!({"file_arg": {"path": "a\u{fffd}b"}}))]
-    #[case(ArgType::Fd, json!({"file_arg": {"path": "a\u{fffd}b"}}))]
-    #[case(ArgType::Path, json!({"path_arg": {"path": "a\u{fffd}b"}}))]
-    fn bytes_that_are_not_text_stay_readable_and_buffers_whole(#[case] ty: ArgType, #[case] expected: Value) {
-        assert_eq!(one(ty, ArgStatus::Ok, 3, b"a\xffb"), expected);
+    #[test]
+    fn a_signal_is_called_one_and_named() {
+        let mut event = event(0, 1 << Action::Signal.number());
+        event.head.signal = 15;
+        let json = value(&event, ORIGIN, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["action"], "KPROBE_ACTION_SIGNAL");
+        assert_eq!(json["quell"]["signal"], 15);
+        assert_eq!(json["quell"]["kill_requested"], false);
     }
 
     #[test]
-    fn a_cut_buffer_says_how_long_it_was() {
-        let expected = json!({"truncated_bytes_arg": {"bytes_arg": "YQ==", "orig_size": "9000"}});
-        assert_eq!(one(ArgType::CharBuf, ArgStatus::Truncated, 9000, b"a"), expected);
+    fn stacks_have_names_where_the_kernel_tells_them() {
+        let symbols = Symbols::from_kallsyms("ffffffff81000010 T vfs_write\nffffffff81000090 t next\n");
+        let mut event = event(1, 0);
+        event.kernel_stack = vec![0xffff_ffff_8100_0018, 16];
+        event.user_stack = vec![4096];
+        let json = value(&event, Origin { symbols: Some(&symbols), ..ORIGIN }, &WallClock::zero());
+        let kprobe = &json["process_kprobe"];
+        assert_eq!(
+            kprobe["kernel_stack_trace"],
+            json!([{"address": "18446744071578845208", "offset": "8", "symbol": "vfs_write"}, {"address": "16"}])
+        );
+        assert_eq!(kprobe["user_stack_trace"], json!([{"address": "4096"}]));
+    }
+
+    #[test]
+    fn tags_and_the_label_of_the_selector_and_file_types_are_told() {
+        let tags = ["one".to_owned()];
+        let selector_labels = [Some("secrets".to_owned())];
+        let origin = Origin { tags: &tags, selector_labels: &selector_labels, ..ORIGIN };
+        let mut event = event(1, 0);
+        event.args[0].mode = 0o100_000;
+        let json = value(&event, origin, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["tags"], json!(["one"]));
+        assert_eq!(json["quell"]["selector_label"], "secrets");
+        assert_eq!(json["quell"]["arg_file_type"], json!(["reg", ""]));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use quell_wire::WireRecord;
 use quell_wire::code::{Action, ArgStatus, ArgType};
-use quell_wire::event::{EVENT_VERSION, EventArg, EventHead};
+use quell_wire::event::{EVENT_VERSION, EventArg, EventHead, MAX_FRAMES};
+use quell_wire::selector::Connection;
 
 /// One event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,10 @@ pub struct Event {
     pub executable: EventValue,
     /// The hook's arguments in the order of the policy.
     pub args: Vec<EventValue>,
+    /// Addresses of the kernel's stack, innermost first; empty when the policy did not ask.
+    pub kernel_stack: Vec<u64>,
+    /// Addresses of the process's stack.
+    pub user_stack: Vec<u64>,
 }
 
 /// One argument, read.
@@ -22,8 +27,10 @@ pub struct EventValue {
     pub arg_type: ArgType,
     /// How reading went in the kernel.
     pub status: ArgStatus,
-    /// The number, for numbers and descriptors; the size that was asked for, for buffers.
+    /// The number, for numbers, capabilities and descriptors; the size that was asked for, for buffers.
     pub number: u64,
+    /// Of a path: the type of its file (S_IF* bits), else 0.
+    pub mode: u32,
     /// The bytes, for strings.
     pub bytes: Vec<u8>,
 }
@@ -45,6 +52,9 @@ pub enum EventError {
         /// The number.
         number: u32,
     },
+    /// A stack that no kernel side of this version writes.
+    #[error("event has a stack of {0} frames, more than {MAX_FRAMES}")]
+    Frames(u32),
 }
 
 impl Event {
@@ -64,7 +74,9 @@ impl Event {
         while args.len() < head.args as usize && at < bytes.len() && at < head.length as usize {
             args.push(value(bytes, &mut at)?);
         }
-        Ok(Self { head, executable, args })
+        let kernel_stack = frames(bytes, &mut at, head.kernel_frames)?;
+        let user_stack = frames(bytes, &mut at, head.user_frames)?;
+        Ok(Self { head, executable, args, kernel_stack, user_stack })
     }
 
     /// Whether an action was performed.
@@ -78,6 +90,30 @@ impl Event {
     pub const fn killed(&self) -> bool {
         self.performed(Action::Sigkill) && self.head.signal_result == 0
     }
+
+    /// Whether the signal of a Signal action was sent and the kernel took it.
+    #[must_use]
+    pub const fn signalled(&self) -> bool {
+        self.performed(Action::Signal) && !self.performed(Action::Sigkill) && self.head.signal_result == 0
+    }
+}
+
+impl EventValue {
+    /// What was read of a socket; `None` when nothing was, or this is none.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection> {
+        if self.arg_type.is_connection() { Connection::read(&self.bytes) } else { None }
+    }
+}
+
+fn frames(bytes: &[u8], at: &mut usize, count: u32) -> Result<Vec<u64>, EventError> {
+    if count > MAX_FRAMES {
+        return Err(EventError::Frames(count));
+    }
+    let length = count as usize * size_of::<u64>();
+    let found = bytes.get(*at..).and_then(|rest| rest.get(..length)).ok_or(EventError::Cut(*at))?;
+    *at += length;
+    Ok(found.chunks_exact(size_of::<u64>()).filter_map(|word| Some(u64::from_le_bytes(word.try_into().ok()?))).collect())
 }
 
 fn value(bytes: &[u8], at: &mut usize) -> Result<EventValue, EventError> {
@@ -91,6 +127,7 @@ fn value(bytes: &[u8], at: &mut usize) -> Result<EventValue, EventError> {
         arg_type: ArgType::from_number(head.arg_type).ok_or(unknown("argument type", head.arg_type))?,
         status: ArgStatus::from_number(head.status).ok_or(unknown("argument status", head.status))?,
         number: head.number,
+        mode: head.mode,
         bytes: content.to_vec(),
     };
     *at += EventArg::SIZE + length.next_multiple_of(8);
@@ -112,12 +149,15 @@ mod tests {
                 arg_type: value.arg_type.number(),
                 status: value.status.number(),
                 length,
-                reserved: 0,
+                mode: value.mode,
                 number: value.number,
             };
             head.write(&mut out);
             out.extend_from_slice(&value.bytes);
             out.resize(out.len().next_multiple_of(8), 0);
+        }
+        for frame in event.kernel_stack.iter().chain(&event.user_stack) {
+            out.extend_from_slice(&frame.to_le_bytes());
         }
         let length = u32::try_from(out.len()).unwrap();
         out[..4].copy_from_slice(&length.to_le_bytes());
@@ -129,12 +169,14 @@ mod tests {
             prop::sample::select(ArgType::ALL),
             prop::sample::select(ArgStatus::ALL),
             any::<u64>(),
+            any::<u32>(),
             prop::collection::vec(any::<u8>(), 0..40),
         )
-            .prop_map(|(arg_type, status, number, bytes)| EventValue {
+            .prop_map(|(arg_type, status, number, mode, bytes)| EventValue {
                 arg_type,
                 status,
                 number,
+                mode,
                 bytes,
             })
     }
@@ -143,10 +185,19 @@ mod tests {
         #[test]
         fn an_event_is_read_as_it_was_written(
             executable in values(), args in prop::collection::vec(values(), 0..5), tgid in any::<u32>(),
+            kernel_stack in prop::collection::vec(any::<u64>(), 0..=32),
+            user_stack in prop::collection::vec(any::<u64>(), 0..=32),
         ) {
-            let count = u32::try_from(args.len()).unwrap();
-            let head = EventHead { version: EVENT_VERSION, tgid, args: count, ..EventHead::default() };
-            let mut event = Event { head, executable, args };
+            let small = |count| u32::try_from(count).unwrap();
+            let head = EventHead {
+                version: EVENT_VERSION,
+                tgid,
+                args: small(args.len()),
+                kernel_frames: small(kernel_stack.len()),
+                user_frames: small(user_stack.len()),
+                ..EventHead::default()
+            };
+            let mut event = Event { head, executable, args, kernel_stack, user_stack };
             let bytes = bytes(&event);
             event.head.length = u32::try_from(bytes.len()).unwrap();
             prop_assert_eq!(Event::read(&bytes), Ok(event));

@@ -3,14 +3,15 @@
 use std::os::fd::AsFd;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
-use quell_bpf::{EVENT_MAP, FILTER_MAP, KPROBE_OBJECT, SHARED_MAPS, STAGE_MAP};
+use quell_bpf::{EVENT_MAP, KPROBE_OBJECT, SHARED_MAPS};
 use quell_wire::WireRecord;
 use quell_wire::emit_c::RECORDS;
-use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters, Stage};
+use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters};
 
 use super::layout::{self, LayoutError};
 use super::plan::PlannedHook;
-use super::verifier_log;
+use super::{fill, verifier_log};
+use crate::selector::host_namespaces::{self, ResolveError};
 
 /// Lines of a verifier log that an error shows.
 const LOG_LINES: usize = 12;
@@ -46,6 +47,14 @@ pub enum LoadError {
         /// The difference.
         source: LayoutError,
     },
+    /// The hook's own selectors could not be read back.
+    #[error("failed to put the host's namespaces into the selectors of {call}")]
+    Namespaces {
+        /// The hook.
+        call: String,
+        /// Why.
+        source: ResolveError,
+    },
 }
 
 /// The maps that all hooks of one agent share.
@@ -79,6 +88,9 @@ pub struct Settings {
     pub monitor: bool,
     /// The agent's process id in the initial PID namespace, whose calls are let through; `None` when it is not known.
     pub agent_tgid: Option<u32>,
+    /// Inode numbers of the host's namespaces, in the order of
+    /// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL).
+    pub host_namespaces: [u32; 10],
 }
 
 /// Loads one hook; the first one creates the shared maps.
@@ -99,6 +111,7 @@ pub fn load(
     let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(KPROBE_OBJECT));
     let mut open = opened.map_err(|error| refused("open the object", error, &log))?;
     specialise(&mut open, hook, settings)?;
+    fill::size(&mut open, hook).map_err(|error| refused("size the maps", error, &[]))?;
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         if let Some((_, handle)) = shared.maps.iter().find(|(known, _)| *known == name) {
@@ -115,9 +128,10 @@ pub fn load(
             shared.maps.push(((*name).to_owned(), handle));
         }
     }
-    let loaded = LoadedHook { call: hook.call.clone(), enforces: hook.enforces, object };
-    fill(&loaded, hook).map_err(|error| refused("fill the maps", error, &[]))?;
-    Ok(loaded)
+    let compiled = host_namespaces::resolve(&hook.compiled, &settings.host_namespaces)
+        .map_err(|source| LoadError::Namespaces { call: hook.call.clone(), source })?;
+    fill::fill(&object, &compiled).map_err(|error| refused("fill the maps", error, &[]))?;
+    Ok(LoadedHook { call: hook.call.clone(), enforces: hook.enforces(), object })
 }
 
 fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
@@ -127,7 +141,7 @@ fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
 /// Writes the hook's constants into `.rodata`, from which the verifier will take them for granted.
 fn specialise(open: &mut OpenObject, hook: &PlannedHook, settings: Settings) -> Result<(), LoadError> {
     let mut config = hook.compiled.config;
-    if settings.monitor {
+    if settings.monitor || hook.monitor {
         config.flags |= quell_wire::hook::HOOK_MONITOR;
     }
     config.agent_tgid = settings.agent_tgid.unwrap_or(0);
@@ -153,22 +167,6 @@ fn check_layout(object: &Object, hook: &PlannedHook) -> Result<(), LoadError> {
 
 fn map<'a>(object: &'a Object, name: &str) -> Option<libbpf_rs::Map<'a>> {
     object.maps().find(|map| map.name() == name)
-}
-
-/// Fills the program array and the selector bytes.
-fn fill(loaded: &LoadedHook, hook: &PlannedHook) -> libbpf_rs::Result<()> {
-    let missing =
-        |what: &str| libbpf_rs::Error::from(std::io::Error::other(format!("the object has no {what}")));
-    let stages = map(&loaded.object, STAGE_MAP).ok_or_else(|| missing(STAGE_MAP))?;
-    for stage in Stage::ALL {
-        let name = quell_bpf::kprobe_stage(*stage);
-        let program =
-            loaded.object.progs().find(|program| program.name() == name).ok_or_else(|| missing(name))?;
-        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&program.as_fd()).to_le_bytes();
-        stages.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
-    }
-    let filter = map(&loaded.object, FILTER_MAP).ok_or_else(|| missing(FILTER_MAP))?;
-    filter.update(&0_u32.to_le_bytes(), &*hook.compiled.filter, MapFlags::ANY)
 }
 
 /// Counters and failed helpers of a hook, read after detach.

@@ -2,7 +2,11 @@
 
 pub mod attach;
 pub mod effect;
+mod fill;
 pub mod layout;
 pub mod load;
 pub mod plan;
+mod risk;
+mod signature;
+mod unsupported;
 pub mod verifier_log;

@@ -5,14 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::effect::{self, Effect};
+use super::{risk, signature, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::kernel::prototype::Parameter;
-use crate::policy::ast::TypeClass;
-use crate::policy::{
-    Action, ArgFilter, ArgType, Code, Diagnostic, Diagnostics, Kprobe, Policy, Selector, Source,
-};
+use crate::policy::ast::{Action, ArgType, Hook, HookPoint, Policy, Post, Selector, TypeClass};
+use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
 /// How a hook is served.
@@ -50,26 +47,45 @@ pub struct PlannedHook {
     pub call: String,
     /// Text for its events.
     pub message: Option<String>,
+    /// Tags for its events.
+    pub tags: Vec<String>,
     /// Labels of its arguments.
     pub labels: Vec<Option<String>>,
+    /// Labels of its selectors.
+    pub selector_labels: Vec<Option<String>>,
     /// How it is served.
     pub mechanism: Mechanism,
     /// How much of it is enforced.
     pub enforcement: Enforcement,
-    /// Whether a selector stops processes: such hooks attach first and detach last.
-    pub enforces: bool,
-    /// Constants and selector bytes.
+    /// What its selectors send to processes, in words: `SIGKILL`, `signal 15`; empty: nothing.
+    pub sends: Vec<String>,
+    /// Whether the policy itself asks for monitor mode.
+    pub monitor: bool,
+    /// Whether an event of it has a rate limit.
+    pub rate_limits: bool,
+    /// Whether its events carry stacks of the kernel, whose addresses need names.
+    pub kernel_stacks: bool,
+    /// Constants, selector bytes and sets.
     pub compiled: CompiledHook,
+}
+
+impl PlannedHook {
+    /// Whether a selector stops processes: such hooks attach first and detach last.
+    #[must_use]
+    pub fn enforces(&self) -> bool {
+        !self.sends.is_empty()
+    }
 }
 
 impl fmt::Display for PlannedHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mechanism = self.mechanism.name();
-        let action = if self.enforces { "SIGKILL" } else { "events only" };
+        let action = if self.sends.is_empty() { "events only".to_owned() } else { self.sends.join(" and ") };
+        let mode = if self.monitor && self.enforces() { " (monitored only)" } else { "" };
         match &self.enforcement {
-            Enforcement::Full => write!(f, "{}: {mechanism}, {action}: full", self.call),
+            Enforcement::Full => write!(f, "{}: {mechanism}, {action}{mode}: full", self.call),
             Enforcement::Partial(missing) => {
-                write!(f, "{}: {mechanism}, {action}: partial ({})", self.call, missing.join("; "))
+                write!(f, "{}: {mechanism}, {action}{mode}: partial ({})", self.call, missing.join("; "))
             }
         }
     }
@@ -98,11 +114,14 @@ pub fn plan(
 ) -> Result<Plan, Diagnostics> {
     let mut found = Vec::new();
     features(policy, facts, &mut found);
-    for kprobe in &policy.hooks {
-        function(kprobe, facts, &mut found);
-        prototype(kprobe, facts, &mut found);
+    let mut present = Vec::new();
+    for hook in &policy.hooks {
+        if function(hook, facts, &mut found) {
+            signature::compare(hook, facts, &mut found);
+            present.push(hook);
+        }
     }
-    let hooks = hooks(policy, first_hook, &mut found);
+    let hooks = hooks(policy, &present, Some(facts), first_hook, &mut found);
     let remarks = Diagnostics::new(source.clone(), found);
     if remarks.has_errors() {
         return Err(remarks);
@@ -110,51 +129,84 @@ pub fn plan(
     Ok(Plan { policy: policy.name.value.clone(), hooks, remarks })
 }
 
-/// What can be said of a policy without any kernel: whether it can be encoded, and what it leaves open everywhere.
+/// What can be said of a policy without any kernel: what this version does not support, whether it can be encoded, and what
+/// it leaves open everywhere.
 #[must_use]
 pub fn findings_for_any_kernel(policy: &Policy) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    hooks(policy, 0, &mut found);
+    hooks(policy, &policy.hooks.iter().collect::<Vec<_>>(), None, 0, &mut found);
     found
 }
 
-fn hooks(policy: &Policy, first_hook: u32, found: &mut Vec<Diagnostic>) -> Vec<PlannedHook> {
+fn hooks(
+    policy: &Policy,
+    present: &[&Hook],
+    facts: Option<&KernelFacts>,
+    first_hook: u32,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<PlannedHook> {
+    unsupported::refuse(policy, found);
     let mut hooks = Vec::new();
-    for (kprobe, number) in policy.hooks.iter().zip(first_hook..) {
-        let missing = remaining_risk(kprobe, found);
-        match compile::hook(kprobe, number) {
+    for (hook, number) in present.iter().zip(first_hook..) {
+        let missing = risk::remaining(hook, facts, found);
+        match compile::hook(hook, number) {
             Ok(compiled) => hooks.push(PlannedHook {
-                call: kprobe.call.value.clone(),
-                message: kprobe.message.clone(),
-                labels: kprobe.args.iter().map(|arg| arg.label.clone()).collect(),
+                call: hook.point.target(),
+                message: hook.message.clone(),
+                tags: hook.tags.clone(),
+                labels: hook.args.iter().map(|arg| arg.label.clone()).collect(),
+                selector_labels: hook.selectors.iter().map(|selector| selector.label.clone()).collect(),
                 mechanism: Mechanism::Kprobe,
                 enforcement: if missing.is_empty() {
                     Enforcement::Full
                 } else {
                     Enforcement::Partial(missing)
                 },
-                enforces: kprobe.selectors.iter().any(Selector::enforces),
+                sends: sends(&hook.selectors),
+                monitor: policy.options.monitor.unwrap_or(false),
+                rate_limits: posts(&hook.selectors, |post| post.rate_limit_ms > 0),
+                kernel_stacks: posts(&hook.selectors, |post| post.kernel_stack),
                 compiled,
             }),
             Err(error) => found.push(
-                Diagnostic::new(Code::EncodingTooLarge, kprobe.span, error.to_string())
+                Diagnostic::new(Code::EncodingTooLarge, hook.span, error.to_string())
                     .label("selectors of this hook")
-                    .help("divide the selectors over two entries with the same `call`"),
+                    .help(error.advice()),
             ),
         }
     }
     hooks
 }
 
+/// What selectors send to processes, each once, in the order of the policy.
+fn sends(selectors: &[Selector]) -> Vec<String> {
+    let mut sends = Vec::new();
+    for action in selectors.iter().flat_map(|selector| &selector.actions) {
+        let one = match action {
+            Action::Sigkill => "SIGKILL".to_owned(),
+            Action::Signal(number) => format!("signal {number}"),
+            _ => continue,
+        };
+        if !sends.contains(&one) {
+            sends.push(one);
+        }
+    }
+    sends
+}
+
+/// Whether a Post action of the selectors is like this.
+fn posts(selectors: &[Selector], like: impl Fn(&Post) -> bool) -> bool {
+    let mut actions = selectors.iter().flat_map(|selector| &selector.actions);
+    actions.any(|action| matches!(action, Action::Post(post) if like(post)))
+}
+
 fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
-    let actions =
-        || policy.hooks.iter().flat_map(|hook| &hook.selectors).flat_map(|selector| &selector.actions);
+    let args = || policy.hooks.iter().flat_map(|hook| &hook.args);
     for feature in Feature::ALL {
         let needed = match feature {
-            Feature::SendSignal => actions().any(|action| *action == Action::Sigkill),
-            Feature::ProbeReadUser => {
-                policy.hooks.iter().flat_map(|hook| &hook.args).any(|arg| arg.ty.class() == TypeClass::Text)
-            }
+            Feature::SendSignal => policy.hooks.iter().any(|hook| !sends(&hook.selectors).is_empty()),
+            Feature::ProbeReadUser => args()
+                .any(|arg| arg.ty.class() == TypeClass::Text || matches!(arg.ty, ArgType::Sockaddr)),
             Feature::Btf | Feature::KprobePrograms | Feature::RingBuffer => true,
         };
         let at = policy.name.span;
@@ -182,11 +234,28 @@ fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn function(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
-    let (name, release) = (kprobe.call.value.as_str(), &facts.release);
-    let at = kprobe.call.span;
+/// Whether there is something to hook. A missing function is an error, unless the policy says that it may be missing.
+fn function(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) -> bool {
+    let (HookPoint::Kprobe { function: name, .. } | HookPoint::Fentry { function: name, .. }) = &hook.point
+    else {
+        return true;
+    };
+    let release = &facts.release;
+    let at = hook.name.span;
     match facts.functions.answer(name) {
         FunctionAnswer::Present => {}
+        FunctionAnswer::Absent if hook.may_be_missing => {
+            found.push(
+                Diagnostic::warning(
+                    Code::UnknownFunction,
+                    at,
+                    format!("{release} has no function `{name}`: this hook is left out"),
+                )
+                .label("not in this kernel")
+                .help("`ignore.callNotFound` allows it"),
+            );
+            return false;
+        }
         FunctionAnswer::Absent => {
             let similar = facts.functions.similar(name);
             let help = if similar.is_empty() {
@@ -219,158 +288,7 @@ fn function(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
             .help("check on that kernel with --this-kernel"),
         ),
     }
-}
-
-/// Compares the arguments that a policy names with the function's own. What the facts do not describe is not compared.
-fn prototype(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
-    let name = kprobe.call.value.as_str();
-    // Recorded facts have no prototypes, and of a system call's entry there is nothing to compare.
-    let Some(prototypes) = facts.prototypes.as_ref().filter(|_| !kprobe.syscall && !kprobe.args.is_empty())
-    else {
-        return;
-    };
-    let Some(parameters) = prototypes.get(name) else {
-        return not_compared(kprobe, facts, found);
-    };
-    for arg in &kprobe.args {
-        let Some(parameter) = parameters.get(usize::from(arg.index)) else {
-            let message = format!("`{name}` has no argument {}: it takes {}", arg.index, parameters.len());
-            found.push(
-                Diagnostic::new(Code::Prototype, arg.span, message)
-                    .label("no such argument")
-                    .help("indexes count from 0"),
-            );
-            continue;
-        };
-        if !fits(arg.ty, parameter) {
-            let message = format!(
-                "argument {} of `{name}` is {}, not of type {}",
-                arg.index,
-                describe(parameter),
-                arg.ty.name()
-            );
-            found.push(
-                Diagnostic::new(Code::Prototype, arg.span, message)
-                    .label("another type")
-                    .help(format!("as {} has it in its type information", facts.release)),
-            );
-        }
-    }
-}
-
-/// The kernel does not describe the function. Where a wrong type would make a killing selector fail closed on every call,
-/// that is too little to go on.
-fn not_compared(kprobe: &Kprobe, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
-    let name = kprobe.call.value.as_str();
-    let message = format!(
-        "{} does not describe the arguments of `{name}`: the policy's types cannot be compared",
-        facts.release
-    );
-    let objects = |filter: &&ArgFilter| {
-        let ty = kprobe.args.get(filter.arg).map(|arg| arg.ty);
-        matches!(ty, Some(ArgType::File | ArgType::Path | ArgType::Filename))
-    };
-    let killing = kprobe.selectors.iter().filter(|selector| selector.enforces());
-    match killing.flat_map(|selector| &selector.args).find(objects) {
-        Some(filter) => found.push(
-            Diagnostic::new(Code::UnknownFeature, filter.span, message)
-                .label("with a wrong type, every caller would be killed")
-                .help("hook a function that is part of the kernel image and in its type information"),
-        ),
-        None => found.push(Diagnostic::warning(Code::UnknownFeature, kprobe.call.span, message)),
-    }
-}
-
-/// Whether reading a parameter as this type can give what the type promises.
-fn fits(ty: ArgType, parameter: &Parameter) -> bool {
-    let points_to = |name: &str| matches!(parameter, Parameter::Pointer(Some(target)) if target == name);
-    match ty.class() {
-        TypeClass::Path if ty == ArgType::File => points_to("file"),
-        TypeClass::Path if ty == ArgType::Path => points_to("path"),
-        TypeClass::Path => matches!(parameter, Parameter::Number(_)),
-        TypeClass::Text if ty == ArgType::Filename => points_to("filename"),
-        TypeClass::Text => matches!(parameter, Parameter::Pointer(None)),
-        // A pointer may be compared as a number, whole.
-        TypeClass::Integer { bits, .. } => match parameter {
-            Parameter::Number(width) => u32::from(bits) <= *width,
-            Parameter::Pointer(_) => bits == 64,
-            Parameter::Other => false,
-        },
-    }
-}
-
-fn describe(parameter: &Parameter) -> String {
-    match parameter {
-        Parameter::Pointer(Some(target)) => format!("a pointer to struct {target}"),
-        Parameter::Pointer(None) => "a pointer".to_owned(),
-        Parameter::Number(bits) => format!("a number of {bits} bits"),
-        Parameter::Other => "neither a pointer nor a number".to_owned(),
-    }
-}
-
-/// Where the kernel has copied what a system call was given.
-fn behind_the_copy(call: &str) -> &'static str {
-    match call {
-        "__x64_sys_open" | "__x64_sys_openat" | "__x64_sys_openat2" | "__x64_sys_creat" => {
-            "hook behind the copy: security_file_open with type file, or vfs_open with type path"
-        }
-        _ => "hook a kernel function behind the copy that is given a file or a path, where there is one",
-    }
-}
-
-/// What a kill at this hook leaves open; each item is a remark as well.
-fn remaining_risk(kprobe: &Kprobe, found: &mut Vec<Diagnostic>) -> Vec<String> {
-    let mut missing = Vec::new();
-    for selector in kprobe.selectors.iter().filter(|selector| selector.enforces()) {
-        let descriptor = selector.args.iter().find(|filter| {
-            kprobe.syscall && kprobe.args.get(filter.arg).is_some_and(|arg| arg.ty == ArgType::Fd)
-        });
-        if let Some(filter) = descriptor {
-            let message = "the kernel looks the descriptor up again after this hook: another thread of the caller can exchange it in between (dup2)";
-            missing.push(message.to_owned());
-            found.push(
-                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
-                    .label("resolved once here, and once more by the call")
-                    .help("hook a function that is given the file itself, such as security_file_permission with type file"),
-            );
-        }
-        let user_memory = selector.args.iter().find(|filter| {
-            let arg = kprobe.args.get(filter.arg).map(|arg| arg.ty);
-            matches!(arg, Some(ArgType::String | ArgType::CharBuf)) && kprobe.syscall
-        });
-        if let Some(filter) = user_memory {
-            let message = "user memory at this hook: the caller can change it before the kernel copies it, and what is not resident is posted and not killed";
-            missing.push(message.to_owned());
-            found.push(
-                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
-                    .label("read from user memory before the kernel copies it")
-                    .help(behind_the_copy(&kprobe.call.value)),
-            );
-        }
-    }
-    let kills = kprobe.selectors.iter().find(|selector| selector.enforces());
-    if let Some(selector) = kills {
-        let text = match effect::of_sigkill(&kprobe.call.value) {
-            Some(Effect::Prevented) => None,
-            Some(Effect::Happens) => Some("the process dies, and the effect of the call happens".to_owned()),
-            Some(Effect::Depends(on)) => Some(format!("the process dies; the effect of the call: {on}")),
-            None => {
-                Some("the process dies; whether the effect of the call happens was never measured".to_owned())
-            }
-        };
-        if let Some(message) = text {
-            found.push(
-                Diagnostic::warning(
-                    Code::EffectHappens,
-                    selector.span,
-                    format!("at {}: {message}", kprobe.call.value),
-                )
-                .label("Sigkill does not refuse the call")
-                .help("refusing calls (Override) is not supported yet: see SPEC.md"),
-            );
-        }
-    }
-    missing
+    true
 }
 
 #[cfg(test)]

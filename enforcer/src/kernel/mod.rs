@@ -4,6 +4,8 @@
 
 pub mod facts;
 pub mod functions;
+pub mod namespaces;
 pub mod probe;
 pub mod prototype;
 pub mod recorded;
+pub mod symbols;

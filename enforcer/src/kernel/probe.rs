@@ -11,7 +11,7 @@ use libbpf_rs::{MapType, ProgramType};
 use super::facts::{Answer, FACTS_VERSION, Feature, KernelFacts};
 use super::functions::Functions;
 use super::prototype;
-use crate::policy::Policy;
+use crate::policy::ast::{HookPoint, Policy};
 
 /// Why the facts of the running kernel could not be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +48,13 @@ pub fn add_prototypes(facts: &mut KernelFacts, policies: &[&Policy]) -> libbpf_r
     if facts.feature(Feature::Btf) != Answer::Present {
         return Ok(());
     }
-    let hooks = policies.iter().flat_map(|policy| &policy.hooks).filter(|hook| !hook.syscall);
-    let functions = hooks.map(|hook| hook.call.value.as_str()).collect();
+    let hooks = policies.iter().flat_map(|policy| &policy.hooks);
+    let functions = hooks
+        .filter_map(|hook| match &hook.point {
+            HookPoint::Kprobe { function, syscall: false, .. } => Some(function.as_str()),
+            _ => None,
+        })
+        .collect();
     facts.prototypes = Some(prototype::of_running_kernel(&functions)?);
     Ok(())
 }

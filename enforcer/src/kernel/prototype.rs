@@ -57,12 +57,19 @@ fn describe(btf: &Btf<'_>, id: TypeId) -> Parameter {
     }
 }
 
-/// The struct behind a pointer.
+/// The struct behind a pointer; of one without a name, the name of its typedef.
 fn target(btf: &Btf<'_>, pointer: TypeId) -> Option<String> {
     let pointer: Ptr<'_> = btf.type_by_id(pointer)?;
-    let behind: BtfType<'_> = btf.type_by_id(pointer.referenced_type_id())?;
-    let behind = behind.skip_mods_and_typedefs();
-    matches!(behind.kind(), BtfKind::Struct | BtfKind::Fwd)
-        .then(|| behind.name().map(|name| name.to_string_lossy().into_owned()))
-        .flatten()
+    let mut behind: BtfType<'_> = btf.type_by_id(pointer.referenced_type_id())?;
+    let mut typedef = None;
+    loop {
+        let name = || behind.name().map(|name| name.to_string_lossy().into_owned());
+        match behind.kind() {
+            BtfKind::Struct | BtfKind::Fwd => return name().filter(|name| !name.is_empty()).or(typedef),
+            BtfKind::Typedef => typedef = name(),
+            BtfKind::Const | BtfKind::Volatile | BtfKind::Restrict | BtfKind::TypeTag => {}
+            _ => return None,
+        }
+        behind = behind.next_type()?;
+    }
 }

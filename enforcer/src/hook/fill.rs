@@ -1,0 +1,86 @@
+//! Sizes the maps of a hook before it is loaded, and fills them afterwards.
+
+use std::os::fd::AsFd;
+
+use libbpf_rs::{MapCore, MapFlags, Object, OpenObject};
+use quell_bpf::{FILTER_MAP, RATE_MAP, SEARCH_MAP, STAGE_MAP, set_map};
+use quell_wire::WireRecord;
+use quell_wire::hook::{SetKind, Stage};
+use quell_wire::limits::MAX_RATE_KEYS;
+use quell_wire::sets::Sets;
+
+use super::plan::PlannedHook;
+use crate::selector::compile::CompiledHook;
+
+/// Gives every map of the hook's own as many entries as the hook needs: maps are allocated when they are created.
+///
+/// # Errors
+/// When the object lacks a map, or the loader refuses the size.
+pub(super) fn size(open: &mut OpenObject, hook: &PlannedHook) -> libbpf_rs::Result<()> {
+    let sets = &hook.compiled.sets;
+    let mut sizes: Vec<(&str, u32)> =
+        SetKind::ALL.iter().map(|kind| (set_map(*kind), entries(members(sets, *kind).len()))).collect();
+    sizes.push((SEARCH_MAP, entries(sets.searches.len())));
+    sizes.push((RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 }));
+    for (name, size) in sizes {
+        let mut map = open.maps_mut().find(|map| map.name() == name).ok_or_else(|| missing(name))?;
+        map.set_max_entries(size)?;
+    }
+    Ok(())
+}
+
+/// A map has at least one entry.
+fn entries(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX).max(1)
+}
+
+/// Fills the program array, the selector bytes, the sets and the search tables. `compiled` is the hook with this machine's
+/// namespaces.
+///
+/// # Errors
+/// When the object lacks something, or the kernel refuses an entry.
+pub(super) fn fill(object: &Object, compiled: &CompiledHook) -> libbpf_rs::Result<()> {
+    let map = |name: &str| object.maps().find(|map| map.name() == name).ok_or_else(|| missing(name));
+    let stages = map(STAGE_MAP)?;
+    for stage in Stage::ALL {
+        let name = quell_bpf::kprobe_stage(*stage);
+        let program = object.progs().find(|program| program.name() == name).ok_or_else(|| missing(name))?;
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&program.as_fd()).to_le_bytes();
+        stages.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
+    }
+    map(FILTER_MAP)?.update(&0_u32.to_le_bytes(), &*compiled.filter, MapFlags::ANY)?;
+    for kind in SetKind::ALL {
+        let set = map(set_map(*kind))?;
+        // Being there is all that a member says.
+        let value = vec![1; set.value_size() as usize];
+        for key in members(&compiled.sets, *kind) {
+            set.update(&key, &value, MapFlags::ANY)?;
+        }
+    }
+    let searches = map(SEARCH_MAP)?;
+    for (table, index) in compiled.sets.searches.iter().zip(0_u32..) {
+        searches.update(&index.to_le_bytes(), &bytes(table), MapFlags::ANY)?;
+    }
+    Ok(())
+}
+
+fn missing(what: &str) -> libbpf_rs::Error {
+    libbpf_rs::Error::from(std::io::Error::other(format!("the object has no {what}")))
+}
+
+/// The keys of one kind, as the kernel reads them.
+fn members(sets: &Sets, kind: SetKind) -> Vec<Vec<u8>> {
+    match kind {
+        SetKind::Numbers => sets.numbers.iter().map(bytes).collect(),
+        SetKind::Strings => sets.strings.iter().map(bytes).collect(),
+        SetKind::Prefixes => sets.prefixes.iter().map(bytes).collect(),
+        SetKind::Postfixes => sets.postfixes.iter().map(bytes).collect(),
+        SetKind::Networks => sets.networks.iter().map(bytes).collect(),
+    }
+}
+
+fn bytes<Record: WireRecord>(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(Record::SIZE);
+    record.write(&mut bytes);
+    bytes
+}
