@@ -1,5 +1,7 @@
 //! Expectation and record to verdict: pure, so that `vmtest replay` decides the same again.
 
+mod seen;
+
 use serde::{Deserialize, Serialize};
 
 use crate::exit;
@@ -32,17 +34,23 @@ pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
         effect(expect, record),
         bystander_process(record),
         bystander_effect(record),
-        hook_was_seen(record),
+        hook_was_seen(expect, record),
         calls_are_accounted_for(record),
+        matches_are_accounted_for(record),
         exactly("aborted", "call ended by a failed helper", 0, record.aborted),
         exactly("matched", "selector match", expect.matched, record.matched),
         exactly("killed", "successful kill", expect.killed, record.killed),
         exactly("kill_failed", "failed kill", 0, record.kill_failed),
+        exactly("signalled", "successful signal", expect.signalled, record.signalled),
+        exactly("signal_failed", "failed signal", 0, record.signal_failed),
+        exactly("rate_limited", "event held back", expect.rate_limited, record.rate_limited),
+        exactly("not_posted", "match without an event", expect.not_posted, record.not_posted),
         faults(expect, record),
         exactly("events", "event about the acting process", expect.events, record.events),
     ]
     .into_iter()
     .flatten()
+    .chain(seen::differences(&expect.seen, &record.shown_events))
     .collect();
     if failures.is_empty() { Judgement::Passed } else { Judgement::Failed(failures) }
 }
@@ -74,10 +82,12 @@ fn process(expect: &Expectation, record: &Record) -> Option<String> {
     let wanted = match expect.process {
         ExpectedProcess::Killed => ProcessFate::Signalled(SIGKILL),
         ExpectedProcess::Survives => ProcessFate::Exited(exit::SUCCESS),
+        ExpectedProcess::Signalled(signal) => ProcessFate::Signalled(signal),
     };
     let wanted_text = match expect.process {
-        ExpectedProcess::Killed => "die of signal 9",
-        ExpectedProcess::Survives => "survive",
+        ExpectedProcess::Killed => format!("die of signal {SIGKILL}"),
+        ExpectedProcess::Survives => "survive".to_owned(),
+        ExpectedProcess::Signalled(signal) => format!("die of signal {signal}"),
     };
     (record.enforced.fate != wanted)
         .then(|| format!("the process should {wanted_text}, but it {}", describe(&record.enforced)))
@@ -112,10 +122,24 @@ fn bystander_effect(record: &Record) -> Option<String> {
         .then(|| "the bystander's act should have its effect, but has not".into())
 }
 
-fn hook_was_seen(record: &Record) -> Option<String> {
-    (record.calls == 0).then(|| {
-        "the programs should have seen the hooked function called, but `calls` is 0: nothing was attached"
-            .into()
+fn hook_was_seen(expect: &Expectation, record: &Record) -> Option<String> {
+    let (least, calls) = (expect.least_calls.max(1), record.calls);
+    match calls {
+        0 => Some(
+            "the programs should have seen the hooked function called, but `calls` is 0: nothing was attached".into(),
+        ),
+        _ => (calls < least).then(|| {
+            format!("the programs should have seen at least {least} calls of the hooked functions, and saw {calls}")
+        }),
+    }
+}
+
+fn matches_are_accounted_for(record: &Record) -> Option<String> {
+    (record.decided != record.reported).then(|| {
+        format!(
+            "{} calls matched or could not be decided, but the counters say of {} what became of their events",
+            record.decided, record.reported
+        )
     })
 }
 

@@ -14,6 +14,7 @@ pub mod lab;
 pub mod load;
 pub mod order;
 pub mod perform;
+mod raw;
 pub mod record;
 pub mod run;
 pub mod scenario;

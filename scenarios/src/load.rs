@@ -32,6 +32,8 @@ struct ScenarioFile {
     #[serde(default)]
     files: Vec<PreparedFile>,
     steps: Vec<Step>,
+    #[serde(default)]
+    bystander_steps: Vec<Step>,
     effect: Vec<Effect>,
     expect: Expectation,
 }
@@ -104,6 +106,7 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         target,
         files,
         steps,
+        bystander_steps,
         effect,
         expect,
     } = file;
@@ -118,6 +121,7 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         target,
         files,
         steps,
+        bystander_steps,
         effect,
         expect,
     })

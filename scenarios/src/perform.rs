@@ -2,27 +2,21 @@
 //!
 //! A failure is an exit status (see [`crate::exit`]) and a line on standard error for the reader of a report.
 
-use std::ffi::CString;
+mod network;
+mod steps;
+
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::stat::Mode;
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{execve, unlink, write};
 
 use crate::exit;
 use crate::order::Order;
-use crate::step::{OpenFlag, Step};
-use crate::untouched;
+use crate::step::Step;
 
 /// Why an order ended early.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +65,29 @@ pub enum PerformError {
         /// Bytes that it was given.
         given: usize,
     },
-    /// A write without a file.
-    #[error("step {index} writes before any open")]
+    /// A write without a file, or a connect without a socket.
+    #[error("step {index} uses a file or socket before there is one")]
     NothingOpen {
         /// Position in the list, from 0.
         index: usize,
+    },
+    /// A number or address that is none.
+    #[error("step {index} ({step:?}) has an argument that can't be read")]
+    BadArgument {
+        /// Position in the list, from 0.
+        index: usize,
+        /// Which step.
+        step: Step,
+    },
+    /// A step that the kernel has to refuse was not refused.
+    #[error("step {index} ({step:?}) should have been refused with {wanted}")]
+    NotRefused {
+        /// Position in the list, from 0.
+        index: usize,
+        /// Which step.
+        step: Step,
+        /// The errno that it should have had.
+        wanted: Errno,
     },
     /// A string that can't be a C string.
     #[error("step {index} has a NUL byte in a string")]
@@ -97,6 +109,8 @@ impl PerformError {
             Self::ShortWrite { .. } => exit::SHORT_WRITE,
             Self::NothingOpen { .. } => exit::NOTHING_OPEN,
             Self::NulInString { .. } => exit::NUL_IN_STRING,
+            Self::BadArgument { .. } => exit::BAD_ARGUMENT,
+            Self::NotRefused { .. } => exit::NOT_REFUSED,
         }
     }
 }
@@ -111,7 +125,7 @@ pub fn perform(order: &Order, own_image: &Path) -> Result<i32, PerformError> {
             if let Some(gate) = gate {
                 pass_gate(gate)?;
             }
-            perform_steps(steps)?;
+            steps::perform(steps)?;
             Ok(exit::SUCCESS)
         }
         Order::Stay { gate } => {
@@ -172,89 +186,5 @@ fn relay(inner: &Order, own_image: &Path) -> Result<i32, PerformError> {
             what: "understand the end of",
             source: io::Error::other(format!("wait status {status}")),
         }),
-    }
-}
-
-fn perform_steps(steps: &[Step]) -> Result<(), PerformError> {
-    let mut file: Option<OwnedFd> = None;
-    for (index, step) in steps.iter().enumerate() {
-        let failed = |errno| PerformError::Step { index, step: step.clone(), errno };
-        let opened = || file.as_ref().ok_or(PerformError::NothingOpen { index });
-        let whole = |written: usize, given: &str| {
-            if written == given.len() {
-                Ok(())
-            } else {
-                Err(PerformError::ShortWrite { index, written, given: given.len() })
-            }
-        };
-        match step {
-            Step::Open { path, flags, untouched_name } => {
-                let name = if *untouched_name { Name::Untouched } else { Name::Resident };
-                file = Some(do_open(path, flags, name).map_err(failed)?);
-            }
-            Step::Write { data } => whole(write(opened()?, data.as_bytes()).map_err(failed)?, data)?,
-            Step::WriteAt { data, offset } => {
-                let written =
-                    nix::sys::uio::pwrite(opened()?, data.as_bytes(), i64::from(*offset)).map_err(failed)?;
-                whole(written, data)?;
-            }
-            Step::WritePipe { data } => {
-                whole(write(io::stdout().as_fd(), data.as_bytes()).map_err(failed)?, data)?;
-            }
-            Step::Unlink { path } => unlink(path.as_str()).map_err(failed)?,
-            Step::Rename { from, to } => do_rename(from, to).map_err(failed)?,
-            Step::Execve { path, then } => do_execve(index, step, path, then)?,
-            Step::Pause { ms } => {
-                let duration = TimeSpec::from_duration(Duration::from_millis(u64::from(*ms)));
-                clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &duration)
-                    .map_err(failed)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// In what memory a path is passed.
-#[derive(Clone, Copy)]
-enum Name {
-    Resident,
-    Untouched,
-}
-
-fn do_open(path: &str, flags: &[OpenFlag], name: Name) -> nix::Result<OwnedFd> {
-    let flags = flags.iter().fold(OFlag::empty(), |all, flag| {
-        all | match flag {
-            OpenFlag::Rdonly => OFlag::O_RDONLY,
-            OpenFlag::Wronly => OFlag::O_WRONLY,
-            OpenFlag::Rdwr => OFlag::O_RDWR,
-            OpenFlag::Append => OFlag::O_APPEND,
-            OpenFlag::Creat => OFlag::O_CREAT,
-            OpenFlag::Excl => OFlag::O_EXCL,
-            OpenFlag::Trunc => OFlag::O_TRUNC,
-        }
-    });
-    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-    match name {
-        Name::Resident => open(path, flags, mode),
-        Name::Untouched => untouched::open(path, flags, mode),
-    }
-}
-
-/// `std::fs::rename` is the plain `rename` system call, which nix does not offer.
-fn do_rename(from: &str, to: &str) -> nix::Result<()> {
-    std::fs::rename(from, to).map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
-}
-
-fn do_execve(index: usize, step: &Step, path: &str, then: &[Step]) -> Result<(), PerformError> {
-    let nul = |_| PerformError::NulInString { index };
-    let order = Order::Perform { gate: None, steps: then.to_vec() };
-    let order = serde_json::to_string(&order)
-        .map_err(|error| PerformError::Relay { what: "encode the order of", source: error.into() })?;
-    let path = CString::new(path).map_err(nul)?;
-    let args = [path.clone(), CString::new(order).map_err(nul)?];
-    let environment: [CString; 0] = [];
-    match execve(&path, &args, &environment) {
-        Ok(never) => match never {},
-        Err(errno) => Err(PerformError::Step { index, step: step.clone(), errno }),
     }
 }

@@ -58,6 +58,18 @@ pub struct Record {
     pub aborted: u64,
     /// Selector matches, from the kernel-side counter.
     pub matched: u64,
+    /// Matches and undecided calls: each of them ends in an event, or in a counter that says why there is none.
+    pub decided: u64,
+    /// Events handed on, lost, held back by a rate limit, or not wanted.
+    pub reported: u64,
+    /// Matches whose event a rate limit held back.
+    pub rate_limited: u64,
+    /// Matches of selectors with NoPost.
+    pub not_posted: u64,
+    /// Successful signals of Signal actions.
+    pub signalled: u64,
+    /// Failed ones.
+    pub signal_failed: u64,
     /// Successful `bpf_send_signal` calls, from the kernel-side counter.
     pub killed: u64,
     /// Failed `bpf_send_signal` calls.
@@ -71,7 +83,7 @@ pub struct Record {
     pub lost_events: u64,
     /// Events that the agent printed about the acting process.
     pub events: u64,
-    /// The first of them, as the agent printed them: for the reader of a report, never judged.
+    /// The first of them, as the agent printed them. Judged only against what a scenario expects to be seen in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown_events: Vec<serde_json::Value>,
     /// From starting the agent to its readiness message, in guest milliseconds.

@@ -22,8 +22,8 @@ use crate::lab::LabPaths;
 use crate::record::Record;
 use crate::scenario::{FileSystem, Scenario};
 
-/// How many events a record keeps for its reader; all of them are counted.
-const SHOWN_EVENTS: usize = 4;
+/// How many events a record keeps; all of them are counted.
+pub(crate) const SHOWN_EVENTS: usize = 32;
 
 /// Where a run is, for progress displays and for saying where it hung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +59,9 @@ pub fn run(
         return Err(RunError::NotOnThisFileSystem { id: scenario.id.clone(), filesystem });
     }
     prepare::fresh_dir(&lab.scratch)?;
-    let act = Stage::new(scenario, filesystem, lab, &scenario.target.act);
-    let bystander = Stage::new(scenario, filesystem, lab, &scenario.target.bystander);
+    let act = Stage::new(scenario, filesystem, lab, &scenario.target.act, &scenario.steps);
+    let other = if scenario.bystander_steps.is_empty() { &scenario.steps } else { &scenario.bystander_steps };
+    let bystander = Stage::new(scenario, filesystem, lab, &scenario.target.bystander, other);
     let mut prepared = Prepared::new(scenario, filesystem, lab)?;
 
     progress(Phase::ControlBefore);
@@ -101,6 +102,12 @@ pub fn run(
         accounted: totals.accounted,
         aborted: totals.aborted,
         matched: totals.matched,
+        decided: totals.decided,
+        reported: totals.reported,
+        rate_limited: totals.rate_limited,
+        not_posted: totals.not_posted,
+        signalled: totals.signalled,
+        signal_failed: totals.signal_failed,
         killed: totals.killed,
         kill_failed: totals.kill_failed,
         faults: output.report.faults().to_vec(),

@@ -37,6 +37,9 @@ pub struct Scenario {
     pub files: Vec<PreparedFile>,
     /// What the subject does.
     pub steps: Vec<Step>,
+    /// What the bystander does instead, where one string is not all the difference; empty: the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bystander_steps: Vec<Step>,
     /// What another process can see afterwards, if the act had its effect. All of it together is the effect.
     pub effect: Vec<Effect>,
     /// What must be seen for a cell to pass.
@@ -78,6 +81,9 @@ pub struct PreparedFile {
     /// Make it a symbolic link to the subject instead, to be the image of an `execve`.
     #[serde(default)]
     pub link_to_subject: bool,
+    /// Let it be executed, whatever is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 /// Where the act happens. A kill that prevents a write on one file system may come too late on another.
@@ -141,9 +147,42 @@ pub struct Expectation {
     pub killed: u64,
     /// Events about the acting process that the agent must have printed, exactly.
     pub events: u64,
+    /// Successful signals of Signal actions that the kernel-side counter must show, exactly.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub signalled: u64,
+    /// Matches whose event a rate limit held back, exactly.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rate_limited: u64,
+    /// Matches of selectors with NoPost, exactly.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_posted: u64,
+    /// Calls of the hooked functions that the programs must have seen, at least: act and bystander together.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub least_calls: u64,
+    /// What the events about the acting process must hold, one by one in their order: every key that stands here; an
+    /// object may have more keys, a list no more elements. The text [`PRESENT`] stands for anything but null and empty. Without entries nothing is compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<serde_json::Value>,
     /// Helpers that must have failed in the kernel; no other may have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<ExpectedFault>,
+}
+
+/// What stands in [`Expectation::seen`] for anything that is not null, not empty.
+pub const PRESENT: &str = "$present";
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+const fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 /// A place and an errno, however often.
@@ -164,6 +203,8 @@ pub enum ExpectedProcess {
     Killed,
     /// Ran to its end with exit status 0.
     Survives,
+    /// Died of this other signal.
+    Signalled(i32),
 }
 
 /// Fate of the side effect.
@@ -186,9 +227,9 @@ impl Scenario {
     /// Every path that the scenario names, with [`TARGET`] filled in: of prepared files, of steps, of effects.
     #[must_use]
     pub fn paths(&self, target: &str) -> Vec<String> {
-        let of_files = self.files.iter().map(|file| file.path.as_str());
-        let of_steps = self.steps.iter().flat_map(Step::paths);
-        let of_effect = self.effect.iter().filter_map(Effect::path);
-        of_files.chain(of_steps).chain(of_effect).map(|path| self.fill(path, target)).collect()
+        let of_files = self.files.iter().map(|file| file.path.clone());
+        let of_steps = self.steps.iter().chain(&self.bystander_steps).flat_map(Step::paths);
+        let of_effect = self.effect.iter().filter_map(Effect::path).map(str::to_owned);
+        of_files.chain(of_steps).chain(of_effect).map(|path| self.fill(&path, target)).collect()
     }
 }

@@ -59,6 +59,131 @@ pub enum Step {
         /// How long, in milliseconds.
         ms: u32,
     },
+    /// `writev` to the opened file.
+    WriteParts {
+        /// One buffer each.
+        parts: Vec<String>,
+    },
+    /// `mknod` of a pipe with a name.
+    Mkfifo {
+        /// Which name.
+        path: String,
+    },
+    /// `faccessat(AT_FDCWD, path, F_OK)`; that the name is absent is no failure.
+    Look {
+        /// Which name.
+        path: String,
+    },
+    /// `execve` of a file that is no program, which the kernel refuses (ENOEXEC) after all its checks.
+    ExecveRefused {
+        /// Which file; prepare it with `executable`.
+        path: String,
+    },
+    /// `prctl(PR_GET_DUMPABLE, value, case, 0, 0)`: the kernel looks at neither, so that both can be anything.
+    Number {
+        /// Second argument: decimal, -2^63 to 2^63-1.
+        value: String,
+        /// Third argument.
+        case: u32,
+    },
+    /// The same, with the address of a NUL-terminated text as second argument.
+    Text {
+        /// Second argument.
+        text: String,
+        /// Third argument.
+        case: u32,
+    },
+    /// `capset` of the process itself; bit N is capability N.
+    Capset {
+        /// What it has.
+        effective: u64,
+        /// What it may make effective; a subset of what it was.
+        permitted: u64,
+        /// What a program that it executes may keep.
+        inheritable: u64,
+    },
+    /// `unshare`.
+    Unshare {
+        /// Which namespaces become new ones.
+        namespaces: Vec<NamespaceKind>,
+    },
+    /// `ioctl(SIOCSIFNAME)` on a socket made before: gives a network device another name.
+    RenameDevice {
+        /// Present name.
+        from: String,
+        /// New name.
+        to: String,
+    },
+    /// `socket`; later socket steps use this one. Earlier ones stay open.
+    Socket {
+        /// Which.
+        kind: SocketKind,
+    },
+    /// `bind` to an address and port (`127.0.0.1:80`, `[::1]:80`).
+    Bind {
+        /// Which.
+        to: String,
+    },
+    /// `listen`.
+    Listen {},
+    /// `connect` to an address and port.
+    Connect {
+        /// Which.
+        to: String,
+        /// The length of the address that the kernel is told, if not the real one: 28 to 128. It takes more than it needs,
+        /// and functions that are given it can be told apart by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u32>,
+        /// Nobody listens there: ECONNREFUSED is what has to come.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
+    },
+    /// `connect` to the name of a socket at which nobody listens: ENOENT is what has to come.
+    ConnectNobody {
+        /// Which name.
+        path: String,
+    },
+    /// `sendto` without flags.
+    SendTo {
+        /// To which address and port.
+        to: String,
+        /// What.
+        data: String,
+    },
+}
+
+/// Namespaces that `unshare` can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamespaceKind {
+    /// Host and domain name.
+    Uts,
+    /// System V objects and message queues.
+    Ipc,
+    /// Mounts.
+    Mnt,
+    /// Network devices, addresses, ports.
+    Net,
+    /// Cgroup root.
+    Cgroup,
+}
+
+/// Sockets that a step can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SocketKind {
+    /// TCP over IPv4.
+    Tcp4,
+    /// TCP over IPv6.
+    Tcp6,
+    /// UDP over IPv4.
+    Udp4,
+    /// UDP over IPv6.
+    Udp6,
+    /// Raw ICMP over IPv4.
+    Icmp4,
+    /// A stream in the file system.
+    Unix,
 }
 
 /// Flags of an `open` step, by their kernel names without `O_`.
@@ -94,49 +219,73 @@ impl Step {
     /// by `data`.
     #[must_use]
     pub fn map(&self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) -> Self {
+        let mut step = self.clone();
+        step.change(path, data);
+        step
+    }
+
+    fn change(&mut self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) {
+        let (paths, contents) = self.strings_mut();
+        for name in paths {
+            *name = path(name);
+        }
+        for text in contents {
+            *text = data(text);
+        }
+        if let Self::Execve { then, .. } = self {
+            then.iter_mut().for_each(|step| step.change(path, data));
+        }
+    }
+
+    /// What the step itself says: names of files, and content. The steps of a new image are left out.
+    fn strings_mut(&mut self) -> (Vec<&mut String>, Vec<&mut String>) {
         match self {
-            Self::Open { path: name, flags, untouched_name } => {
-                Self::Open { path: path(name), flags: flags.clone(), untouched_name: *untouched_name }
+            Self::Open { path, .. }
+            | Self::Unlink { path }
+            | Self::Execve { path, .. }
+            | Self::Mkfifo { path }
+            | Self::Look { path }
+            | Self::ExecveRefused { path }
+            | Self::ConnectNobody { path } => (vec![path], vec![]),
+            Self::Rename { from, to } => (vec![from, to], vec![]),
+            Self::Write { data } | Self::WriteAt { data, .. } | Self::WritePipe { data } => {
+                (vec![], vec![data])
             }
-            Self::Write { data: text } => Self::Write { data: data(text) },
-            Self::WriteAt { data: text, offset } => Self::WriteAt { data: data(text), offset: *offset },
-            Self::WritePipe { data: text } => Self::WritePipe { data: data(text) },
-            Self::Unlink { path: name } => Self::Unlink { path: path(name) },
-            Self::Rename { from, to } => Self::Rename { from: path(from), to: path(to) },
-            Self::Execve { path: name, then } => Self::Execve {
-                path: path(name),
-                then: then.iter().map(|step| step.map(path, data)).collect(),
-            },
-            Self::Pause { ms } => Self::Pause { ms: *ms },
+            Self::WriteParts { parts } => (vec![], parts.iter_mut().collect()),
+            Self::Number { value: text, .. }
+            | Self::Text { text, .. }
+            | Self::Bind { to: text }
+            | Self::Connect { to: text, .. } => (vec![], vec![text]),
+            Self::SendTo { to, data } => (vec![], vec![to, data]),
+            Self::RenameDevice { from, to } => (vec![], vec![from, to]),
+            Self::Pause { .. }
+            | Self::Capset { .. }
+            | Self::Unshare { .. }
+            | Self::Socket { .. }
+            | Self::Listen {} => (vec![], vec![]),
         }
     }
 
     /// Every path that the step names, those of a new image included.
     #[must_use]
-    pub fn paths(&self) -> Vec<&str> {
-        match self {
-            Self::Open { path, .. } | Self::Unlink { path } => vec![path],
-            Self::Rename { from, to } => vec![from, to],
-            Self::Execve { path, then } => {
-                std::iter::once(path.as_str()).chain(then.iter().flat_map(Self::paths)).collect()
-            }
-            Self::Write { .. } | Self::WriteAt { .. } | Self::WritePipe { .. } | Self::Pause { .. } => {
-                Vec::new()
-            }
+    pub fn paths(&self) -> Vec<String> {
+        let mut step = self.clone();
+        let mut all: Vec<String> = step.strings_mut().0.into_iter().map(|path| path.clone()).collect();
+        if let Self::Execve { then, .. } = self {
+            all.extend(then.iter().flat_map(Self::paths));
         }
+        all
     }
 
     /// Every string of the step, those of a new image included.
     #[must_use]
-    pub fn texts(&self) -> Vec<&str> {
-        match self {
-            Self::Write { data } | Self::WriteAt { data, .. } | Self::WritePipe { data } => vec![data],
-            Self::Execve { path, then } => {
-                std::iter::once(path.as_str()).chain(then.iter().flat_map(Self::texts)).collect()
-            }
-            Self::Open { .. } | Self::Unlink { .. } | Self::Rename { .. } | Self::Pause { .. } => {
-                self.paths()
-            }
+    pub fn texts(&self) -> Vec<String> {
+        let mut step = self.clone();
+        let (paths, contents) = step.strings_mut();
+        let mut all: Vec<String> = paths.into_iter().chain(contents).map(|text| text.clone()).collect();
+        if let Self::Execve { then, .. } = self {
+            all.extend(then.iter().flat_map(Self::texts));
         }
+        all
     }
 }

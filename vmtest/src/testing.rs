@@ -29,6 +29,7 @@ pub(crate) fn scenario(id: &str, filesystems: &[FileSystem]) -> Scenario {
         target: Target { act: "a".to_owned(), bystander: "b".to_owned() },
         files: Vec::new(),
         steps: Vec::new(),
+        bystander_steps: Vec::new(),
         effect: Vec::<Effect>::new(),
         expect: killed_and_prevented(),
     }
@@ -42,6 +43,11 @@ pub(crate) fn killed_and_prevented() -> Expectation {
         matched: 1,
         killed: 1,
         events: 1,
+        signalled: 0,
+        rate_limited: 0,
+        not_posted: 0,
+        least_calls: 1,
+        seen: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -69,6 +75,12 @@ pub(crate) fn good_record() -> Record {
         accounted: 2,
         aborted: 0,
         matched: 1,
+        decided: 1,
+        reported: 1,
+        rate_limited: 0,
+        not_posted: 0,
+        signalled: 0,
+        signal_failed: 0,
         killed: 1,
         kill_failed: 0,
         faults: Vec::new(),

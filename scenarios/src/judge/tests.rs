@@ -15,6 +15,23 @@ fn done() -> Performance {
     performance(ProcessFate::Exited(0), true, false)
 }
 
+/// Nothing in particular.
+fn expectation() -> Expectation {
+    Expectation {
+        process: ExpectedProcess::Survives,
+        effect: ExpectedEffect::Happens,
+        matched: 0,
+        killed: 0,
+        events: 0,
+        signalled: 0,
+        rate_limited: 0,
+        not_posted: 0,
+        least_calls: 1,
+        seen: Vec::new(),
+        faults: Vec::new(),
+    }
+}
+
 /// A write that was killed and prevented, seen exactly once.
 fn killed_and_prevented() -> (Expectation, Record) {
     (
@@ -25,6 +42,7 @@ fn killed_and_prevented() -> (Expectation, Record) {
             killed: 1,
             events: 1,
             faults: vec![ExpectedFault { site: "user_string".into(), errno: 14 }],
+            ..expectation()
         },
         Record {
             control_before: done(),
@@ -35,6 +53,12 @@ fn killed_and_prevented() -> (Expectation, Record) {
             accounted: 17,
             aborted: 0,
             matched: 1,
+            decided: 1,
+            reported: 1,
+            rate_limited: 0,
+            not_posted: 0,
+            signalled: 0,
+            signal_failed: 0,
             killed: 1,
             kill_failed: 0,
             faults: vec![Fault { site: "user_string".into(), errno: 14, count: 3 }],
@@ -58,6 +82,16 @@ fn survives() -> (Expectation, Record) {
     (expect, record)
 }
 
+/// The process dies of another signal.
+fn signalled() -> (Expectation, Record) {
+    let (mut expect, mut record) = killed_and_prevented();
+    expect.process = ExpectedProcess::Signalled(15);
+    (expect.killed, expect.signalled) = (0, 1);
+    record.enforced.fate = ProcessFate::Signalled(15);
+    (record.killed, record.signalled) = (0, 1);
+    (expect, record)
+}
+
 /// The process dies, the effect is there all the same.
 fn killed_too_late() -> (Expectation, Record) {
     let (mut expect, mut record) = killed_and_prevented();
@@ -70,6 +104,7 @@ fn killed_too_late() -> (Expectation, Record) {
 #[case(killed_and_prevented())]
 #[case(survives())]
 #[case(killed_too_late())]
+#[case(signalled())]
 fn what_is_seen_as_expected_passes(#[case] (expect, record): (Expectation, Record)) {
     assert_eq!(judge(&expect, &record), Judgement::Passed);
 }
@@ -91,6 +126,13 @@ fn kernel_that_does_not_count_misses_can_pass() {
 #[case::bystander_hindered(|record: &mut Record| record.bystander.effect_happened = false, "bystander's act")]
 #[case::no_calls(|record: &mut Record| (record.calls, record.accounted) = (0, 0), "nothing was attached")]
 #[case::unaccounted(|record: &mut Record| record.accounted = 16, "say of 16 how they ended")]
+#[case::too_few_calls(|record: &mut Record| (record.calls, record.accounted) = (8, 8), "at least 9 calls")]
+#[case::unreported(|record: &mut Record| record.reported = 0, "what became of their events")]
+#[case::signalled(|record: &mut Record| record.signalled = 1, "(`signalled`), counted 1")]
+#[case::signal_failed(|record: &mut Record| record.signal_failed = 1, "(`signal_failed`), counted 1")]
+#[case::held_back(|record: &mut Record| record.rate_limited = 1, "(`rate_limited`), counted 1")]
+#[case::not_posted(|record: &mut Record| record.not_posted = 1, "(`not_posted`), counted 1")]
+#[case::other_event(|record: &mut Record| record.shown_events = vec![serde_json::json!({"selector": 1})], "differs at `/selector`")]
 #[case::aborted(|record: &mut Record| record.aborted = 1, "(`aborted`), counted 1")]
 #[case::not_matched(|record: &mut Record| record.matched = 0, "(`matched`), counted 0")]
 #[case::matched_twice(|record: &mut Record| record.matched = 2, "(`matched`), counted 2")]
@@ -105,7 +147,11 @@ fn one_difference_is_one_failure_with_its_own_sentence(
     #[case] change: fn(&mut Record),
     #[case] sentence: &str,
 ) {
-    let (expect, mut record) = killed_and_prevented();
+    let (mut expect, mut record) = killed_and_prevented();
+    expect.least_calls = 9;
+    expect.seen = vec![serde_json::json!({"selector": 0})];
+    record.shown_events = vec![serde_json::json!({"selector": 0, "time": "now"})];
+    assert_eq!(judge(&expect, &record), Judgement::Passed);
     change(&mut record);
     let Judgement::Failed(failures) = judge(&expect, &record) else { panic!("not failed") };
     assert_eq!(failures.len(), 1, "{failures:?}");
@@ -159,7 +205,7 @@ fn any_expectation() -> impl Strategy<Value = Expectation> {
     let process = prop_oneof![Just(ExpectedProcess::Killed), Just(ExpectedProcess::Survives)];
     let effect = prop_oneof![Just(ExpectedEffect::Prevented), Just(ExpectedEffect::Happens)];
     (process, effect, 0..3_u64, 0..3_u64, 0..3_u64).prop_map(|(process, effect, matched, killed, events)| {
-        Expectation { process, effect, matched, killed, events, faults: Vec::new() }
+        Expectation { process, effect, matched, killed, events, ..expectation() }
     })
 }
 
@@ -191,6 +237,12 @@ fn any_record() -> impl Strategy<Value = Record> {
             accounted: calls,
             aborted: 0,
             matched,
+            decided: matched,
+            reported: matched,
+            rate_limited: 0,
+            not_posted: 0,
+            signalled: 0,
+            signal_failed: 0,
             killed,
             kill_failed,
             faults: Vec::new(),
@@ -232,6 +284,7 @@ proptest! {
         let fate = match expect.process {
             ExpectedProcess::Killed => ProcessFate::Signalled(9),
             ExpectedProcess::Survives => ProcessFate::Exited(0),
+            ExpectedProcess::Signalled(signal) => ProcessFate::Signalled(signal),
         };
         let effect = match expect.effect {
             ExpectedEffect::Happens => record.enforced.effect_happened,

@@ -14,6 +14,10 @@ pub(super) fn complaints(file: &ScenarioFile) -> Vec<String> {
     places(file, &mut found);
     targets(file, &mut found);
     steps(&file.steps, "steps", &mut found);
+    if !file.bystander_steps.is_empty() {
+        steps(&file.bystander_steps, "bystander_steps", &mut found);
+    }
+    arguments(file, &mut found);
     paths(file, &mut found);
     effect(file, &mut found);
     expectation(file, &mut found);
@@ -71,11 +75,46 @@ fn targets(file: &ScenarioFile, found: &mut Vec<String>) {
     }
 }
 
+/// Numbers and addresses, with either target filled in: what a subject could not read it must not be told.
+fn arguments(file: &ScenarioFile, found: &mut Vec<String>) {
+    for (steps, target) in [
+        (&file.steps, &file.target.act),
+        (&file.steps, &file.target.bystander),
+        (&file.bystander_steps, &file.target.bystander),
+    ] {
+        for step in steps {
+            match step {
+                Step::Number { value, .. } => {
+                    let value = value.replace(TARGET, target);
+                    if value.parse::<i64>().is_err() {
+                        found.push(format!("`{value}` is no number from -2^63 to 2^63-1"));
+                    }
+                }
+                Step::Bind { to } | Step::Connect { to, .. } | Step::SendTo { to, .. } => {
+                    let to = to.replace(TARGET, target);
+                    if to.parse::<std::net::SocketAddr>().is_err() {
+                        found.push(format!(
+                            "`{to}` is no address with a port: write 127.0.0.1:80 or [::1]:80"
+                        ));
+                    }
+                }
+                _ => {}
+            }
+            if let Step::Connect { length: Some(length), .. } = step
+                && !(28..=128).contains(length)
+            {
+                found.push(format!("the length {length} of an address is not from 28 to 128"));
+            }
+        }
+    }
+}
+
 fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
     if steps.is_empty() {
         found.push(format!("`{place}` is empty: nothing would be done"));
     }
     let mut open = false;
+    let mut socket = false;
     for (index, step) in steps.iter().enumerate() {
         match step {
             Step::Open { flags, .. } => {
@@ -88,8 +127,19 @@ fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
                     found.push(format!("`{place}` {index}: a flag is given twice"));
                 }
             }
-            Step::Write { .. } | Step::WriteAt { .. } if !open => {
+            Step::Write { .. } | Step::WriteAt { .. } | Step::WriteParts { .. } if !open => {
                 found.push(format!("`{place}` {index}: open a file before writing to it"));
+            }
+            Step::Socket { .. } => socket = true,
+            Step::Bind { .. }
+            | Step::Listen {}
+            | Step::Connect { .. }
+            | Step::ConnectNobody { .. }
+            | Step::SendTo { .. }
+            | Step::RenameDevice { .. }
+                if !socket =>
+            {
+                found.push(format!("`{place}` {index}: make a socket before"));
             }
             Step::Execve { then, .. } => {
                 if index + 1 != steps.len() {
@@ -106,11 +156,11 @@ fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
 }
 
 fn paths(file: &ScenarioFile, found: &mut Vec<String>) {
-    let of_files = || file.files.iter().map(|prepared| prepared.path.as_str());
-    let of_steps = file.steps.iter().flat_map(Step::paths);
-    let of_effect = file.effect.iter().filter_map(Effect::path);
+    let of_files = || file.files.iter().map(|prepared| prepared.path.clone());
+    let of_steps = file.steps.iter().chain(&file.bystander_steps).flat_map(Step::paths);
+    let of_effect = file.effect.iter().filter_map(Effect::path).map(str::to_owned);
     for target in [&file.target.act, &file.target.bystander] {
-        let filled = |path: &str| path.replace(TARGET, target);
+        let filled = |path: String| path.replace(TARGET, target);
         let prepared: Vec<String> = of_files().map(filled).collect();
         let distinct: BTreeSet<&String> = prepared.iter().collect();
         if distinct.len() != prepared.len() {
@@ -168,6 +218,20 @@ fn effect(file: &ScenarioFile, found: &mut Vec<String>) {
 
 fn expectation(file: &ScenarioFile, found: &mut Vec<String>) {
     let expect = &file.expect;
+    if matches!(expect.process, ExpectedProcess::Signalled(_))
+        && (expect.signalled == 0 || expect.matched == 0)
+    {
+        found.push("a process that dies of a signal needs `matched` and `signalled` of at least 1".into());
+    }
+    if !expect.seen.is_empty() && u64::try_from(expect.seen.len()) != Ok(expect.events) {
+        found.push("`seen` has to say something of every event, or of none".into());
+    }
+    if expect.seen.len() > crate::run::SHOWN_EVENTS {
+        found.push(format!("`seen` is compared with the first {} events", crate::run::SHOWN_EVENTS));
+    }
+    if expect.rate_limited + expect.not_posted > expect.matched {
+        found.push("`rate_limited` and `not_posted` are matches: they can't be more than `matched`".into());
+    }
     if expect.process == ExpectedProcess::Killed && (expect.killed == 0 || expect.matched == 0) {
         found.push("a killed process needs `matched` and `killed` of at least 1".into());
     }

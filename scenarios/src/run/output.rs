@@ -68,9 +68,14 @@ struct Counters {
     unreadable: u64,
     aborted: u64,
     matched: u64,
+    posted: u64,
     lost: u64,
+    rate_limited: u64,
+    not_posted: u64,
     killed: u64,
     kill_failed: u64,
+    signalled: u64,
+    signal_failed: u64,
 }
 
 /// `null` says that the kernel does not count; a missing field says nothing and is an error.
@@ -86,6 +91,14 @@ pub(super) struct Totals {
     pub(super) accounted: u64,
     pub(super) aborted: u64,
     pub(super) matched: u64,
+    /// Matches, and calls that could not be decided.
+    pub(super) decided: u64,
+    /// What became of them.
+    pub(super) reported: u64,
+    pub(super) rate_limited: u64,
+    pub(super) not_posted: u64,
+    pub(super) signalled: u64,
+    pub(super) signal_failed: u64,
     pub(super) lost: u64,
     pub(super) killed: u64,
     pub(super) kill_failed: u64,
@@ -123,6 +136,14 @@ impl Report {
             }),
             aborted: sum(|counters| counters.aborted),
             matched: sum(|counters| counters.matched),
+            decided: sum(|counters| counters.matched + counters.unreadable),
+            reported: sum(|counters| {
+                counters.posted + counters.lost + counters.rate_limited + counters.not_posted
+            }),
+            rate_limited: sum(|counters| counters.rate_limited),
+            not_posted: sum(|counters| counters.not_posted),
+            signalled: sum(|counters| counters.signalled),
+            signal_failed: sum(|counters| counters.signal_failed),
             // Wherever an event was lost, its absence proves nothing.
             lost: sum(|counters| counters.lost) + self.undecodable_events + self.unwritten_events,
             killed: sum(|counters| counters.killed),
@@ -168,8 +189,9 @@ mod tests {
 
     fn hook(misses: &str, killed: u64) -> String {
         format!(
-            r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":4,"own":1,"process_rejected":0,
-            "filter_rejected":1,"aborted":0,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":0}}}}"#
+            r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":5,"own":1,"process_rejected":0,
+            "filter_rejected":1,"aborted":0,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":1,
+            "rate_limited":2,"not_posted":3,"signalled":4,"signal_failed":5}}}}"#
         )
     }
 
@@ -182,10 +204,16 @@ mod tests {
             hook("4", 4)
         );
         let expected = Totals {
-            calls: 12,
-            accounted: 12,
+            calls: 15,
+            accounted: 15,
             aborted: 0,
             matched: 6,
+            decided: 9,
+            reported: 24,
+            rate_limited: 6,
+            not_posted: 9,
+            signalled: 12,
+            signal_failed: 15,
             lost: 3,
             killed: 7,
             kill_failed: 3,

@@ -47,6 +47,7 @@ impl<'lab> Stage<'lab> {
         filesystem: FileSystem,
         lab: &'lab LabPaths,
         target: &str,
+        steps: &[Step],
     ) -> Self {
         let path =
             |text: &str| lab.resolve(filesystem, &scenario.fill(text, target)).to_string_lossy().into_owned();
@@ -54,7 +55,7 @@ impl<'lab> Stage<'lab> {
         Self {
             lab,
             position: scenario.position,
-            steps: scenario.steps.iter().map(|step| step.map(&path, &data)).collect(),
+            steps: steps.iter().map(|step| step.map(&path, &data)).collect(),
             effect: scenario.effect.iter().map(|effect| effect.map(&path, &data)).collect(),
             paths: paths_of(scenario, filesystem, lab, target),
         }

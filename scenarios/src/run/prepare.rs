@@ -1,8 +1,9 @@
 //! The files of a scenario: fresh before each performance, back as they were afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
@@ -17,6 +18,8 @@ enum Initial {
     Absent,
     /// A file of the work directory with this content.
     File(Vec<u8>),
+    /// The same, and may be executed.
+    Executable(Vec<u8>),
     /// A symbolic link to the subject.
     Link(PathBuf),
     /// A file of the machine, with the content that it had when the run began.
@@ -55,6 +58,8 @@ impl Prepared {
                     Initial::Machine(content)
                 } else if file.link_to_subject {
                     Initial::Link(lab.subject.clone())
+                } else if file.executable {
+                    Initial::Executable(scenario.fill(&file.content, target).into_bytes())
                 } else {
                     Initial::File(scenario.fill(&file.content, target).into_bytes())
                 };
@@ -73,6 +78,13 @@ impl Prepared {
                     remove(path)?;
                     std::fs::write(path, content).map_err(RunError::file("write", path))?;
                 }
+                Initial::Executable(content) => {
+                    remove(path)?;
+                    std::fs::write(path, content).map_err(RunError::file("write", path))?;
+                    let permissions = Permissions::from_mode(0o755);
+                    std::fs::set_permissions(path, permissions)
+                        .map_err(RunError::file("let be executed", path))?;
+                }
                 Initial::Link(to) => {
                     remove(path)?;
                     symlink(to, path).map_err(RunError::file("link", path))?;
@@ -88,11 +100,13 @@ impl Prepared {
         for path in paths {
             let same = match self.initial.get(path).unwrap_or(&Initial::Absent) {
                 Initial::Absent => !name_exists(path).map_err(RunError::file("look at", path))?,
-                Initial::File(content) | Initial::Machine(content) => match std::fs::read(path) {
-                    Ok(now) => now == *content,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                    Err(error) => return Err(RunError::file("read", path)(error)),
-                },
+                Initial::File(content) | Initial::Executable(content) | Initial::Machine(content) => {
+                    match std::fs::read(path) {
+                        Ok(now) => now == *content,
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                        Err(error) => return Err(RunError::file("read", path)(error)),
+                    }
+                }
                 Initial::Link(to) => std::fs::read_link(path).is_ok_and(|now| now == *to),
             };
             if !same {
@@ -107,7 +121,9 @@ impl Prepared {
         // Taken out one by one, so that dropping does not repeat what is done.
         while let Some((path, initial)) = self.initial.pop_first() {
             match initial {
-                Initial::Absent | Initial::File(_) | Initial::Link(_) => remove(&path)?,
+                Initial::Absent | Initial::File(_) | Initial::Executable(_) | Initial::Link(_) => {
+                    remove(&path)?
+                }
                 Initial::Machine(content) => put_back(&path, &content)?,
             }
         }

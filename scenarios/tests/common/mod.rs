@@ -54,12 +54,14 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
             path: "$target".into(),
             content: "before\n".into(),
             link_to_subject: false,
+            executable: false,
         }],
         steps: vec![
             Step::Pause { ms: pause_ms },
             Step::Open { path: "$target".into(), flags: vec![OpenFlag::Wronly], untouched_name: false },
             Step::Write { data: "after!\n".into() },
         ],
+        bystander_steps: Vec::new(),
         effect: vec![Effect::FileEquals { path: "$target".into(), text: "after!\n".into() }],
         expect: Expectation {
             process: ExpectedProcess::Killed,
@@ -67,6 +69,11 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
             matched: 1,
             killed: 1,
             events: 1,
+            signalled: 0,
+            rate_limited: 0,
+            not_posted: 0,
+            least_calls: 1,
+            seen: Vec::new(),
             faults: Vec::new(),
         },
     }

@@ -76,7 +76,8 @@ fn main() {
     let text = format!(
         r#"{{"version":1,"policies":[{{"name":"p","hooks":[{{"call":"f","mechanism":"none","recursion_misses":{misses},
         "counters":{{"calls":{calls},"own":0,"process_rejected":0,"filter_rejected":{rejected},"aborted":0,"matched":{count},"posted":{count},
-        "lost":0,"killed":{count},"kill_failed":0,"unreadable":0}}}}]}}],"faults":[],
+        "lost":0,"killed":{count},"kill_failed":0,"unreadable":0,
+        "rate_limited":0,"not_posted":0,"signalled":0,"signal_failed":0}}}}]}}],"faults":[],
         "undecodable_events":0,"unwritten_events":0}}"#
     );
     std::fs::write(report, text).expect("write the report");
