@@ -40,6 +40,8 @@ pub(crate) enum Source {
     Libtest,
     /// The closing line of `vmtest run`, the last line of its output.
     Lab,
+    /// The closing line of a comparison between model, evaluator and kernels; what it compared is said in lines of its own.
+    Comparison,
 }
 
 impl Source {
@@ -49,6 +51,7 @@ impl Source {
             Self::ExitStatus => "check",
             Self::Libtest => "test",
             Self::Lab => "cell",
+            Self::Comparison => "comparison",
         }
     }
 
@@ -60,7 +63,7 @@ impl Source {
             Self::ExitStatus if success => Counts { passed: 1, ..Counts::default() },
             Self::ExitStatus => Counts::default(),
             Self::Libtest => libtest(output),
-            Self::Lab => closing_line(output).unwrap_or_default(),
+            Self::Lab | Self::Comparison => closing_line(output).unwrap_or_default(),
         };
         if counts.failed == 0 && (!success || counts.passed == 0) {
             counts.failed = 1;
@@ -98,6 +101,11 @@ fn closing_line(output: &str) -> Option<Counts> {
             Counts { passed: number("passed")?, failed: number("failed")?, skipped: number("skipped")? };
         parts.next().is_none().then_some(counts)
     })
+}
+
+/// What a comparison says about itself: how many cases, how many disagreements.
+pub(crate) fn compared(output: &str) -> Vec<&str> {
+    output.lines().filter_map(|line| line.strip_prefix("compared: ")).collect()
 }
 
 /// Names of tests that failed, as libtest prints them while it runs.
@@ -159,6 +167,14 @@ mod tests {
         #[case] expected: Counts,
     ) {
         assert_eq!(source.count(output, success), expected);
+    }
+
+    #[test]
+    fn what_was_compared_is_picked_out() {
+        let output = "x\ncompared: host: 10 cases, 0 disagreements\n1 passed, 0 failed, 0 skipped\n";
+        assert_eq!(compared(output), ["host: 10 cases, 0 disagreements"]);
+        assert_eq!(Source::Comparison.count(output, true), counts(1, 0, 0));
+        assert_eq!(Source::Comparison.count("", true), counts(0, 1, 0));
     }
 
     #[test]

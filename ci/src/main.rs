@@ -8,6 +8,7 @@ mod summary;
 mod task_bless;
 mod task_clippy;
 mod task_fmt;
+mod task_mutation;
 mod task_prepush;
 mod task_test;
 mod task_tidy;
@@ -39,6 +40,8 @@ enum Verb {
     Clippy,
     /// The rules of the house that no compiler checks.
     Tidy,
+    /// Does the comparison notice bugs that are planted on purpose?
+    Mutation(task_mutation::Args),
     /// Writes generated files and golden texts anew.
     Bless(task_bless::Args),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Fmt => task_fmt::step().run(),
         Verb::Clippy => task_clippy::step().run(),
         Verb::Tidy => task_tidy::run(),
+        Verb::Mutation(args) => task_mutation::run(&args),
         Verb::Bless(args) => task_bless::run(&args),
     };
     match done {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::count::{Counts, Source, failed_tests};
+use crate::count::{Counts, Source, compared, failed_tests};
 use crate::{root, step::Step};
 
 /// A stage that takes this many times its budget hangs, and is ended.
@@ -34,6 +34,8 @@ pub(crate) struct Finished {
     pub(crate) budget_s: u64,
     /// Why it failed; empty when it did not.
     pub(crate) reasons: Vec<String>,
+    /// What it says that it compared.
+    pub(crate) compared: Vec<String>,
     /// The part of its output that explains a failure.
     pub(crate) excerpt: Vec<String>,
     /// All of its output; none for a stage that was over before this program began.
@@ -130,7 +132,17 @@ fn judge(stage: &Stage, output: &str, success: bool, took: Duration, budget_s: u
             }
         }
     }
-    Finished { name: stage.name, source: stage.source, counts, took, budget_s, reasons, excerpt, log: None }
+    Finished {
+        name: stage.name,
+        source: stage.source,
+        counts,
+        took,
+        budget_s,
+        reasons,
+        compared: lines(&compared(output)),
+        excerpt,
+        log: None,
+    }
 }
 
 fn last_lines(output: &str) -> Vec<String> {

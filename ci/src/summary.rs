@@ -44,19 +44,22 @@ impl Run {
             failure(&mut text, stage);
         }
         self.table(&mut text);
+        for line in self.stages.iter().flat_map(|stage| &stage.compared) {
+            push(&mut text, format_args!("{line}"));
+        }
         self.sources(&mut text);
         push(&mut text, format_args!("{}", self.counts()));
         text
     }
 
     fn table(&self, text: &mut String) {
-        push(text, format_args!("{:<12} {:<8} {:>6} {:>7}   proved", "stage", "result", "s", "budget"));
+        push(text, format_args!("{:<20} {:<8} {:>6} {:>7}   proved", "stage", "result", "s", "budget"));
         for stage in &self.stages {
             let result = if stage.passed() { "passed" } else { "FAILED" };
             push(
                 text,
                 format_args!(
-                    "{:<12} {result:<8} {:>6.1} {:>7}   {}",
+                    "{:<20} {result:<8} {:>6.1} {:>7}   {}",
                     stage.name,
                     stage.took.as_secs_f64(),
                     stage.budget_s,
@@ -65,12 +68,12 @@ impl Run {
             );
         }
         for name in &self.left_out {
-            push(text, format_args!("{name:<12} {:<8}", "left out"));
+            push(text, format_args!("{name:<20} {:<8}", "left out"));
         }
         let result = if self.took_too_long() { "FAILED" } else { "passed" };
         push(
             text,
-            format_args!("{:<12} {result:<8} {:>6} {:>7}", "total time", self.total_s, self.total_budget_s),
+            format_args!("{:<20} {result:<8} {:>6} {:>7}", "total time", self.total_s, self.total_budget_s),
         );
         if self.took_too_long() {
             push(
@@ -84,6 +87,7 @@ impl Run {
         let origins = [
             (Source::Libtest, "the `test result` lines of all test programs"),
             (Source::Lab, "the closing line of `vmtest run`"),
+            (Source::Comparison, "the closing lines of the comparisons between model, evaluator and kernels"),
             (Source::ExitStatus, "one per stage, by its exit status"),
         ];
         for (source, origin) in origins {
@@ -134,6 +138,7 @@ mod tests {
             took: Duration::from_millis(1500),
             budget_s: 10,
             reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+            compared: vec![format!("{name}: 3 cases")],
             excerpt: Vec::new(),
             log: None,
         }
@@ -162,7 +167,8 @@ mod tests {
         let text = run.render();
         assert!(!run.passed());
         assert!(text.starts_with("FAILED fmt\n  `cargo fmt` failed\n\n"), "{text}");
-        assert!(text.contains("tests        passed      1.5      10   40 tests\n"), "{text}");
+        assert!(text.contains("tests                passed      1.5      10   40 tests\n"), "{text}");
+        assert!(text.contains("\nlab: 3 cases\n"), "{text}");
         assert!(text.contains("68 cells: the closing line of `vmtest run`\n"), "{text}");
         assert!(text.ends_with("\n108 passed, 1 failed, 1 skipped\n"), "{text}");
     }

@@ -16,8 +16,21 @@ use crate::tiers::Tiers;
 use crate::{root, task_clippy, task_fmt};
 
 /// All stages in their order; the first one is over before this program begins.
-pub(crate) const STAGES: [&str; 10] =
-    [PREPARE, "fmt", "tidy", "codegen", "clippy", "tests", "release", "facts", "lab", "self-tests"];
+pub(crate) const STAGES: [&str; 13] = [
+    PREPARE,
+    "fmt",
+    "tidy",
+    "codegen",
+    "clippy",
+    "tests",
+    "release",
+    "differential",
+    "mutation",
+    "facts",
+    "kernels-differential",
+    "lab",
+    "self-tests",
+];
 const PREPARE: &str = "prepare";
 
 /// `cargo xtask test`
@@ -75,11 +88,16 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 
 fn stages(out: &Path) -> Result<Vec<Stage>> {
     let check = |name, step| Stage { name, step, source: Source::ExitStatus };
+    let comparison = |name, step| Stage { name, step, source: Source::Comparison };
     let door = || root().join("ci/lab").into_os_string();
     let tests = Step::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     // The features of the whole workspace, so that the libraries need not be built once more.
     let self_tests =
         ["test", "--locked", "--workspace", "--features", "vmtest/vm-tests", "--test", "bad_guests"];
+    // A million generated calls: the model, the bytes and the evaluator must agree on every one.
+    let differential = [
+        "run", "--locked", "--release", "--quiet", "--package", "quell-differential", "--", "host", "--cases", "1000000",
+    ];
     let lab = Step::of([door(), "--out".into(), out.join("lab").into()]);
     Ok(vec![
         check("fmt", task_fmt::step()),
@@ -88,7 +106,13 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
         check("clippy", task_clippy::step()),
         Stage { name: "tests", step: tests, source: Source::Libtest },
         check("release", Step::of([door(), "--build-only".into()])),
+        comparison("differential", Step::cargo(&differential)),
+        comparison("mutation", Step::xtask(&["mutation", "--rotating"])?),
         check("facts", Step::of([door(), "--facts".into(), "--out".into(), out.join("facts").into()])),
+        comparison(
+            "kernels-differential",
+            Step::of([door(), "--differential".into(), "--out".into(), out.join("differential").into()]),
+        ),
         Stage { name: "lab", step: lab, source: Source::Lab },
         Stage { name: "self-tests", step: Step::cargo(&self_tests), source: Source::Libtest },
     ])

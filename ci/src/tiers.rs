@@ -85,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_budgets_stay_within_25_minutes() {
+    fn the_committed_budgets_stay_within_an_hour() {
         let tiers = Tiers::read().unwrap();
-        assert!(tiers.total_s <= 25 * 60);
+        assert!(tiers.total_s <= 60 * 60);
         tiers.check(&crate::task_test::STAGES).unwrap();
     }
 }

@@ -6,10 +6,11 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::finding::Finding;
 
 /// Each crate with what it may use. An edge is written once, here, and in ARCHITECTURE.md.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("quell-wire", &[]),
     ("quell-bpf", &["quell-wire"]),
     ("quell", &["quell-wire", "quell-bpf"]),
+    ("quell-differential", &["quell-wire", "quell-bpf", "quell"]),
     ("quell-kernels", &[]),
     ("quell-scenarios", &[]),
     ("vmtest-proto", &[]),
