@@ -62,6 +62,13 @@
 #define QUELL_COMM_BYTES 16
 /* Bytes of the ring buffer that all hooks share; a power of two and a multiple of the page size. */
 #define QUELL_RING_BYTES 1048576
+/* Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first. */
+#define QUELL_MAX_RATE_KEYS 4096
+/* Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of
+ * everything else the first. A multiple of 8; both ends of a connection fit. */
+#define QUELL_RATE_KEY_BYTES 64
+/* Buffers of a char_iovec argument that are read. */
+#define QUELL_MAX_IOVECS 32
 /* errno slots per fault site; larger numbers are counted in the last one. */
 #define QUELL_FAULT_ERRNOS 136
 
@@ -460,6 +467,10 @@
 #define QUELL_HOOK_NAMESPACE_PIDS 4
 /* Hook flag: monitor mode; matches are posted, and no signal is sent. */
 #define QUELL_HOOK_MONITOR 8
+/* Hook flag: some selector's events have a rate limit. */
+#define QUELL_HOOK_RATE_LIMITS 16
+/* Hook flag: some selector's events carry stacks. */
+#define QUELL_HOOK_STACKS 32
 /* `arg_size` of an argument without a size argument. */
 #define QUELL_NO_SIZE_ARG 255
 
@@ -470,7 +481,7 @@
 #define QUELL_EVENT_FAILED_CLOSED 1
 /* Event flag: no selector matched, but an argument of one could not be read. */
 #define QUELL_EVENT_UNREADABLE 2
-/* Event flag: an argument or a stack was cut to fit the event; filters saw the argument whole. */
+/* Event flag: an argument was cut to fit the event; filters saw it whole. */
 #define QUELL_EVENT_CUT 4
 /* Event flag: the hook is in monitor mode, so that an enforcing action was not performed. */
 #define QUELL_EVENT_MONITORED 8
@@ -480,6 +491,26 @@
 #define QUELL_SIGNAL_NOT_SENT 1
 /* `selector` when none matched. */
 #define QUELL_NO_SELECTOR 255
+
+/* Groups: bit N is the member with number N */
+/* Hold when no value makes another operator hold; of Mask, NotMask does. */
+#define QUELL_NEGATIVE_OPERATORS 0x210fac0850ULL
+/* Have ranges for values. */
+#define QUELL_RANGE_OPERATORS 0x180fd8c00ULL
+/* Have networks for values. */
+#define QUELL_NETWORK_OPERATORS 0x3006000ULL
+/* Have strings for values, at least of types of bytes. */
+#define QUELL_STRING_OPERATORS 0x60c000378ULL
+/* Strings of bytes. */
+#define QUELL_BYTES_TYPES 0x14a00103c04cULL
+/* Paths, whose end is known when they were cut. */
+#define QUELL_PATH_TYPES 0x42001038000ULL
+/* Read as a struct quell_connection. */
+#define QUELL_CONNECTION_TYPES 0x300000000a0ULL
+/* Compared as signed numbers. */
+#define QUELL_SIGNED_TYPES 0xa0801402ULL
+/* Entries that are looked at when the function is entered. */
+#define QUELL_ENTERED_SECTIONS 0x17eULL
 
 /* Head of the whole encoding. */
 struct quell_filter_head {
@@ -898,7 +929,7 @@ struct quell_event_head {
 	__u32 args;
 	/* The signal that `signal_result` is about; 0 when none was sent. */
 	__u32 signal;
-	/* Frames of the kernel's stack behind the arguments. */
+	/* Frames of the kernel's stack behind this head. */
 	__u32 kernel_frames;
 	/* Frames of the process's stack behind those. */
 	__u32 user_frames;

@@ -159,6 +159,7 @@ mod tests {
             monitor: false,
             rate_limits: false,
             kernel_stacks: false,
+            user_stacks: false,
             compiled: compile::hook(&policy.hooks[0], 0).unwrap(),
         };
         let plan = Plan { policy: "p".into(), hooks: vec![hook], remarks: Diagnostics::new(source, vec![]) };

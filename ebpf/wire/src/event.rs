@@ -1,9 +1,9 @@
 //! The event record: what the ring buffer carries.
 //!
 //! ```text
-//! event := EventHead string(binary) arg… frame…  `args` arguments, `kernel_frames` and then `user_frames` frames
+//! event := EventHead frame… string(binary) arg…   `kernel_frames` and then `user_frames` frames; `args` arguments
+//! frame := u64                                    an instruction address, innermost first
 //! arg   := EventArg bytes (padded to 8)
-//! frame := u64                                   an instruction address, innermost first
 //! ```
 //! The first EventArg is the path of the process's executable, whatever the hook; the hook's arguments follow. The bytes of a
 //! sock, skb, socket or sockaddr argument are a [`crate::selector::Connection`].
@@ -20,7 +20,7 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const EVENT_FAILED_CLOSED = 1;
     /// Event flag: no selector matched, but an argument of one could not be read.
     pub const EVENT_UNREADABLE = 2;
-    /// Event flag: an argument or a stack was cut to fit the event; filters saw the argument whole.
+    /// Event flag: an argument was cut to fit the event; filters saw it whole.
     pub const EVENT_CUT = 4;
     /// Event flag: the hook is in monitor mode, so that an enforcing action was not performed.
     pub const EVENT_MONITORED = 8;
@@ -69,7 +69,7 @@ record! {
         pub args: u32,
         /// The signal that `signal_result` is about; 0 when none was sent.
         pub signal: u32,
-        /// Frames of the kernel's stack behind the arguments.
+        /// Frames of the kernel's stack behind this head.
         pub kernel_frames: u32,
         /// Frames of the process's stack behind those.
         pub user_frames: u32,

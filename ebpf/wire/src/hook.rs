@@ -120,6 +120,10 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const HOOK_NAMESPACE_PIDS = 4;
     /// Hook flag: monitor mode; matches are posted, and no signal is sent.
     pub const HOOK_MONITOR = 8;
+    /// Hook flag: some selector's events have a rate limit.
+    pub const HOOK_RATE_LIMITS = 16;
+    /// Hook flag: some selector's events carry stacks.
+    pub const HOOK_STACKS = 32;
     /// `arg_size` of an argument without a size argument.
     pub const NO_SIZE_ARG = 255;
 }

@@ -60,9 +60,12 @@ numbers! { LIMITS, "The rows for the C header.";
     /// Bytes of the ring buffer that all hooks share; a power of two and a multiple of the page size.
     pub const RING_BYTES = 1048576;
     /// Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first.
-    pub const MAX_RATE_KEYS = 8192;
-    /// Bytes of each argument that tell two events apart for a rate limit; a multiple of 8.
-    pub const RATE_KEY_BYTES = 40;
+    pub const MAX_RATE_KEYS = 4096;
+    /// Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of
+    /// everything else the first. A multiple of 8; both ends of a connection fit.
+    pub const RATE_KEY_BYTES = 64;
+    /// Buffers of a char_iovec argument that are read.
+    pub const MAX_IOVECS = 32;
     /// errno slots per fault site; larger numbers are counted in the last one.
     pub const FAULT_ERRNOS = 136;
 }

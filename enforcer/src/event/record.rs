@@ -68,14 +68,14 @@ impl Event {
             return Err(EventError::Version(head.version));
         }
         let mut at = EventHead::SIZE;
+        let kernel_stack = frames(bytes, &mut at, head.kernel_frames)?;
+        let user_stack = frames(bytes, &mut at, head.user_frames)?;
         let executable = value(bytes, &mut at)?;
         // Arguments that did not fit were cut by the kernel side, which flags the event.
         let mut args = Vec::new();
         while args.len() < head.args as usize && at < bytes.len() && at < head.length as usize {
             args.push(value(bytes, &mut at)?);
         }
-        let kernel_stack = frames(bytes, &mut at, head.kernel_frames)?;
-        let user_stack = frames(bytes, &mut at, head.user_frames)?;
         Ok(Self { head, executable, args, kernel_stack, user_stack })
     }
 
@@ -143,6 +143,9 @@ mod tests {
     fn bytes(event: &Event) -> Vec<u8> {
         let mut out = Vec::new();
         event.head.write(&mut out);
+        for frame in event.kernel_stack.iter().chain(&event.user_stack) {
+            out.extend_from_slice(&frame.to_le_bytes());
+        }
         for value in std::iter::once(&event.executable).chain(&event.args) {
             let length = u32::try_from(value.bytes.len()).unwrap();
             let head = EventArg {
@@ -155,9 +158,6 @@ mod tests {
             head.write(&mut out);
             out.extend_from_slice(&value.bytes);
             out.resize(out.len().next_multiple_of(8), 0);
-        }
-        for frame in event.kernel_stack.iter().chain(&event.user_stack) {
-            out.extend_from_slice(&frame.to_le_bytes());
         }
         let length = u32::try_from(out.len()).unwrap();
         out[..4].copy_from_slice(&length.to_le_bytes());

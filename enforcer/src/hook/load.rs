@@ -6,7 +6,9 @@ use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject}
 use quell_bpf::{EVENT_MAP, KPROBE_OBJECT, SHARED_MAPS};
 use quell_wire::WireRecord;
 use quell_wire::emit_c::RECORDS;
-use quell_wire::hook::{FAULT_SITES, FaultRow, FaultSite, HookCounters};
+use quell_wire::hook::{
+    FAULT_SITES, FaultRow, FaultSite, HOOK_MONITOR, HOOK_RATE_LIMITS, HOOK_STACKS, HookCounters,
+};
 
 use super::layout::{self, LayoutError};
 use super::plan::PlannedHook;
@@ -141,9 +143,12 @@ fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
 /// Writes the hook's constants into `.rodata`, from which the verifier will take them for granted.
 fn specialise(open: &mut OpenObject, hook: &PlannedHook, settings: Settings) -> Result<(), LoadError> {
     let mut config = hook.compiled.config;
-    if settings.monitor || hook.monitor {
-        config.flags |= quell_wire::hook::HOOK_MONITOR;
-    }
+    let flags = [
+        (settings.monitor || hook.monitor, HOOK_MONITOR),
+        (hook.rate_limits, HOOK_RATE_LIMITS),
+        (hook.kernel_stacks || hook.user_stacks, HOOK_STACKS),
+    ];
+    config.flags |= flags.iter().filter(|(wanted, _)| *wanted).fold(0, |all, (_, flag)| all | flag);
     config.agent_tgid = settings.agent_tgid.unwrap_or(0);
     let mut bytes = Vec::new();
     config.write(&mut bytes);

@@ -65,6 +65,8 @@ pub struct PlannedHook {
     pub rate_limits: bool,
     /// Whether its events carry stacks of the kernel, whose addresses need names.
     pub kernel_stacks: bool,
+    /// Whether its events carry stacks of the process.
+    pub user_stacks: bool,
     /// Constants, selector bytes and sets.
     pub compiled: CompiledHook,
 }
@@ -166,6 +168,7 @@ fn hooks(
                 monitor: policy.options.monitor.unwrap_or(false),
                 rate_limits: posts(&hook.selectors, |post| post.rate_limit_ms > 0),
                 kernel_stacks: posts(&hook.selectors, |post| post.kernel_stack),
+                user_stacks: posts(&hook.selectors, |post| post.user_stack),
                 compiled,
             }),
             Err(error) => found.push(
