@@ -1,12 +1,9 @@
-//! Hook and context → verdict.
+//! Hook and context → verdict, and why.
 
-use super::context::{Argument, Context};
-use crate::policy::ast::{
-    Action, ArgFilter, Kprobe, Operator, PidFilter, PidOperator, Selector, TypeClass, Values,
-};
-
-/// Ancestors that followForks looks at.
-const FOLLOWED_ANCESTORS: usize = 9;
+use super::answer::Answer;
+use super::context::Context;
+use super::{argument, process};
+use crate::policy::ast::{Action, ArgFilter, Hook, Post, Selector};
 
 /// What happens to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,132 +17,178 @@ pub enum Verdict {
         /// Whether it matches only because what could not be decided counts as a match for an enforcing selector.
         failed_closed: bool,
     },
-    /// No selector matches, but one might have: posted and counted as unreadable, without any action.
+    /// No selector matches, but one might have: counted as unreadable, without any action.
     Unreadable,
     /// No selector matches.
     NotMatched,
 }
 
-/// What a filter, or all filters of a selector, say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    No,
-    Yes,
-    /// What was read does not decide it.
-    Undecided,
-    /// Memory of the caller was not there: an ordinary program may do that, so nothing is concluded from it.
-    Unreadable,
+/// The keys of a selector that filter, in the order in which a reader of the policy would look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// `matchPIDs`
+    Pids,
+    /// `matchBinaries`
+    Binaries,
+    /// `matchParentBinaries`
+    ParentBinaries,
+    /// `matchNamespaces`
+    Namespaces,
+    /// `matchCapabilities`
+    Capabilities,
+    /// `matchNamespaceChanges`
+    NamespaceChanges,
+    /// `matchCapabilityChanges`
+    CapabilityChanges,
+    /// `matchArgs` and `matchData`
+    Args,
+    /// `matchReturnArgs`
+    ReturnArgs,
 }
 
-/// Evaluates a hook. The first selector that matches wins.
-///
-/// # Panics
-/// When the context has fewer arguments than the hook reads.
+impl Part {
+    /// Its key in a policy.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Pids => "matchPIDs",
+            Self::Binaries => "matchBinaries",
+            Self::ParentBinaries => "matchParentBinaries",
+            Self::Namespaces => "matchNamespaces",
+            Self::Capabilities => "matchCapabilities",
+            Self::NamespaceChanges => "matchNamespaceChanges",
+            Self::CapabilityChanges => "matchCapabilityChanges",
+            Self::Args => "matchArgs",
+            Self::ReturnArgs => "matchReturnArgs",
+        }
+    }
+}
+
+/// What one selector says, and each of its entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// All entries together.
+    pub answer: Answer,
+    /// Each entry by its key and its position there, from 0.
+    pub entries: Vec<(Part, usize, Answer)>,
+}
+
+/// A verdict and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// What happens.
+    pub verdict: Verdict,
+    /// Every selector up to the one that matches.
+    pub selectors: Vec<Judgement>,
+}
+
+/// Evaluates a hook when its function is called. The first selector that matches wins.
 #[must_use]
-pub fn evaluate(hook: &Kprobe, context: &Context) -> Verdict {
+pub fn evaluate(hook: &Hook, context: &Context) -> Verdict {
+    trace(hook, context).verdict
+}
+
+/// The same, with the reasons.
+#[must_use]
+pub fn trace(hook: &Hook, context: &Context) -> Trace {
     if hook.selectors.is_empty() {
-        return Verdict::Matched { selector: None, actions: vec![Action::Post], failed_closed: false };
+        let actions = vec![Action::Post(Post::default())];
+        return Trace {
+            verdict: Verdict::Matched { selector: None, actions, failed_closed: false },
+            selectors: vec![],
+        };
     }
-    let mut unreadable = false;
+    let mut selectors = Vec::new();
     for (index, selector) in hook.selectors.iter().enumerate() {
-        let answer = selector_answer(hook, selector, context);
-        let failed_closed = answer == Answer::Undecided && selector.enforces();
-        if answer == Answer::Yes || failed_closed {
+        let judged = judge(entered(hook, selector, context));
+        let answer = judged.answer;
+        selectors.push(judged);
+        if let Some(failed_closed) = matches(answer, selector) {
             let actions = selector.actions.clone();
-            return Verdict::Matched { selector: Some(index), actions, failed_closed };
-        }
-        unreadable |= answer != Answer::No;
-    }
-    if unreadable { Verdict::Unreadable } else { Verdict::NotMatched }
-}
-
-fn selector_answer(hook: &Kprobe, selector: &Selector, context: &Context) -> Answer {
-    if !selector.pids.iter().all(|filter| pid_filter_holds(filter, context)) {
-        return Answer::No;
-    }
-    let answers: Vec<_> = selector.args.iter().map(|filter| arg_answer(hook, filter, context)).collect();
-    // One "no" settles it; a guess about the caller's memory outweighs a gap in what the kernel showed.
-    [Answer::No, Answer::Unreadable, Answer::Undecided]
-        .into_iter()
-        .find(|answer| answers.contains(answer))
-        .unwrap_or(Answer::Yes)
-}
-
-fn pid_filter_holds(filter: &PidFilter, context: &Context) -> bool {
-    let process = context.process;
-    let mut ids = vec![if filter.namespace { process.namespace_tgid() } else { process.tgid }];
-    if filter.follow_forks {
-        let near = context.ancestors.iter().take(FOLLOWED_ANCESTORS);
-        if filter.namespace {
-            // Behind the first ancestor of another namespace nothing is visible from inside: a process that entered by
-            // setns is not protected by its parent outside.
-            let inside = near.take_while(|ancestor| ancestor.shares_namespace(process));
-            ids.extend(inside.map(|ancestor| ancestor.namespace_tgid()));
-        } else {
-            ids.extend(near.map(|ancestor| ancestor.tgid));
+            return Trace {
+                verdict: Verdict::Matched { selector: Some(index), actions, failed_closed },
+                selectors,
+            };
         }
     }
-    let listed = ids.iter().any(|id| filter.values.contains(id));
-    match filter.op {
-        PidOperator::In => listed,
-        PidOperator::NotIn => !listed,
-    }
+    let unreadable = selectors.iter().any(|judged| judged.answer != Answer::No);
+    Trace { verdict: if unreadable { Verdict::Unreadable } else { Verdict::NotMatched }, selectors }
 }
 
-fn arg_answer(hook: &Kprobe, filter: &ArgFilter, context: &Context) -> Answer {
-    let argument = &context.args[filter.arg];
-    match argument {
-        // Neither `/etc/passwd` nor anything else: a negative operator doesn't match it either.
-        Argument::NoPath | Argument::BadFd => return Answer::No,
-        Argument::UserFault => return Answer::Unreadable,
-        Argument::KernelFault | Argument::Disconnected => return Answer::Undecided,
-        Argument::Integer(_) | Argument::Whole(_) | Argument::Cut(_) => {}
-    }
-    let is_path = hook.args[filter.arg].ty.class() == TypeClass::Path;
-    let answers: Vec<_> = match &filter.values {
-        Values::Integers(values) => values.iter().map(|value| integer_answer(argument, *value)).collect(),
-        Values::Strings(values) => {
-            values.iter().map(|value| string_answer(argument, is_path, filter.op, value)).collect()
+/// Evaluates `matchReturnArgs` when the function returns from a call that this selector had matched. The actions are those
+/// of `matchReturnActions`, possibly none.
+///
+/// `None` when the hook has no such selector.
+#[must_use]
+pub fn evaluate_return(hook: &Hook, selector: usize, context: &Context) -> Option<Verdict> {
+    let own = hook.selectors.get(selector)?;
+    let answer = judge(returned(hook, own, context)).answer;
+    Some(match matches(answer, own) {
+        Some(failed_closed) => {
+            Verdict::Matched { selector: Some(selector), actions: own.return_actions.clone(), failed_closed }
         }
-    };
-    let any = [Answer::Yes, Answer::Undecided].into_iter().find(|answer| answers.contains(answer));
-    match filter.op {
-        Operator::Equal | Operator::In | Operator::Prefix | Operator::Postfix => any.unwrap_or(Answer::No),
-        Operator::NotEqual | Operator::NotIn => match any {
-            Some(Answer::Yes) => Answer::No,
-            Some(undecided) => undecided,
-            None => Answer::Yes,
-        },
+        None if answer == Answer::No => Verdict::NotMatched,
+        None => Verdict::Unreadable,
+    })
+}
+
+/// Whether the selector acts; with it, whether only because it enforces and nothing was decided.
+fn matches(answer: Answer, selector: &Selector) -> Option<bool> {
+    match answer {
+        Answer::Yes => Some(false),
+        Answer::Undecided if selector.enforces() => Some(true),
+        _ => None,
     }
 }
 
-fn integer_answer(argument: &Argument, value: u64) -> Answer {
-    decided(*argument == Argument::Integer(value))
+fn judge(entries: Vec<(Part, usize, Answer)>) -> Judgement {
+    let answers: Vec<_> = entries.iter().map(|(_, _, answer)| *answer).collect();
+    Judgement { answer: Answer::all(&answers), entries }
 }
 
-/// One value; the negation of negative operators is not done here.
-fn string_answer(argument: &Argument, is_path: bool, op: Operator, value: &[u8]) -> Answer {
-    match (argument, op) {
-        (Argument::Whole(whole), Operator::Prefix) => decided(whole.starts_with(value)),
-        (Argument::Whole(whole), Operator::Postfix) => decided(whole.ends_with(value)),
-        (Argument::Whole(whole), _) => decided(whole == value),
-        // When fewer bytes are seen than the value has, the answer is undecided: the end that is seen is not compared.
-        (Argument::Cut(end), _) if is_path && value.len() > end.len() => Answer::Undecided,
-        // The end of a path is known. Something may stand before it; a walk that ran out of steps at the root saw all.
-        (Argument::Cut(_), Operator::Prefix) if is_path => Answer::Undecided,
-        (Argument::Cut(end), Operator::Postfix) if is_path => decided(end.ends_with(value)),
-        (Argument::Cut(end), _) if is_path && value.len() == end.len() => Answer::Undecided,
-        (Argument::Cut(_), _) if is_path => Answer::No,
-        // The beginning of a text is known, and that it is longer than every value.
-        (Argument::Cut(beginning), Operator::Prefix) => decided(beginning.starts_with(value)),
-        (Argument::Cut(_), Operator::Postfix) => Answer::Undecided,
-        (Argument::Cut(_), _) => Answer::No,
-        _ => Answer::No,
+/// Every entry that is looked at when the function is called.
+fn entered(hook: &Hook, selector: &Selector, context: &Context) -> Vec<(Part, usize, Answer)> {
+    let mut out = Vec::new();
+    add(&mut out, Part::Pids, &selector.pids, |filter| process::pid(filter, context));
+    add(&mut out, Part::Binaries, &selector.binaries, |filter| {
+        process::binary(filter, &context.executable, context)
+    });
+    add(&mut out, Part::ParentBinaries, &selector.parent_binaries, |filter| {
+        process::binary(filter, &context.parent_executable, context)
+    });
+    add(&mut out, Part::Namespaces, &selector.namespaces, |filter| process::namespace(filter, context));
+    add(&mut out, Part::Capabilities, &selector.capabilities, |filter| process::capability(filter, context));
+    add(&mut out, Part::NamespaceChanges, &selector.namespace_changes, |filter| {
+        process::namespace_change(filter, context)
+    });
+    add(&mut out, Part::CapabilityChanges, &selector.capability_changes, |filter| {
+        process::capability_change(filter, context)
+    });
+    add(&mut out, Part::Args, &selector.args, |filter| arg(hook, filter, context));
+    out
+}
+
+fn returned(hook: &Hook, selector: &Selector, context: &Context) -> Vec<(Part, usize, Answer)> {
+    let mut out = Vec::new();
+    add(&mut out, Part::ReturnArgs, &selector.return_args, |filter| {
+        match (&hook.returned, &context.returned) {
+            (Some(read), Some(value)) => argument::answer(read.ty, value, filter, &context.args),
+            _ => Answer::Undecided,
+        }
+    });
+    out
+}
+
+fn add<T>(out: &mut Vec<(Part, usize, Answer)>, part: Part, filters: &[T], answer: impl Fn(&T) -> Answer) {
+    out.extend(filters.iter().enumerate().map(|(position, filter)| (part, position, answer(filter))));
+}
+
+/// Of an argument that the context does not have, nothing is known.
+fn arg(hook: &Hook, filter: &ArgFilter, context: &Context) -> Answer {
+    match (hook.args.get(filter.arg), context.args.get(filter.arg)) {
+        (Some(read), Some(value)) => argument::answer(read.ty, value, filter, &context.args),
+        _ => Answer::Undecided,
     }
-}
-
-const fn decided(matches: bool) -> Answer {
-    if matches { Answer::Yes } else { Answer::No }
 }
 
 #[cfg(test)]

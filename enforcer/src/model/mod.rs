@@ -3,8 +3,14 @@
 //! It reads the AST and plain data, never the encoded bytes, so that it can disagree with the encoder and with the kernel's
 //! evaluator: wherever they differ, one of the three is wrong.
 
+pub mod answer;
+mod argument;
+mod connection;
 pub mod context;
 pub mod eval;
+mod process;
+mod text;
 
-pub use context::{Argument, Context, PidNamespace, Process};
-pub use eval::{Verdict, evaluate};
+pub use answer::Answer;
+pub use context::{Argument, Capabilities, Connection, Context, PidNamespace, Process, Value};
+pub use eval::{Trace, Verdict, evaluate, evaluate_return, trace};

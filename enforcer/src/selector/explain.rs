@@ -1,14 +1,28 @@
-//! Selector bytes to a listing: what the kernel will read, not what the author wrote.
+//! Selector bytes and sets to a listing: what the kernel will read, not what the author wrote.
 
 use std::fmt::Write;
 
-use quell_wire::code::Operator;
 use quell_wire::hook::{HOOK_SYSCALL, NO_SIZE_ARG};
 use quell_wire::read::{self, ReadError};
-use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, SELECTOR_ENFORCES};
-use quell_wire::tree::{ArgTree, PidTree, SelectorTree, ValueTree};
+use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, SELECTOR_ENFORCES, Section};
+use quell_wire::sets::Sets;
+use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
 
+pub use super::code::type_name;
 use super::compile::CompiledHook;
+use super::{sets, words};
+
+/// The sections of entries, in the order of the listing.
+const LISTED: [Section; 8] = [
+    Section::Binaries,
+    Section::ParentBinaries,
+    Section::Namespaces,
+    Section::Capabilities,
+    Section::NamespaceChanges,
+    Section::CapabilityChanges,
+    Section::Args,
+    Section::ReturnArgs,
+];
 
 /// The listing of one hook.
 ///
@@ -22,21 +36,21 @@ pub fn listing(call: &str, hook: &CompiledHook) -> Result<String, ReadError> {
     let entry = if config.flags & HOOK_SYSCALL != 0 { "system call" } else { "kernel function" };
     // Writing to a String cannot fail.
     let _ = writeln!(out, "hook {} {call} ({entry}), {used} of {} bytes", config.hook, hook.filter.len());
-    for position in 0..config.args.min(config.arg_type.len().try_into().unwrap_or(u32::MAX)) as usize {
-        let name = type_name(config.arg_type[position]);
-        let _ = write!(out, "  arg {position}: {name} from argument {}", config.arg_index[position]);
-        if config.arg_size[position] != NO_SIZE_ARG {
-            let _ = write!(out, ", size in argument {}", config.arg_size[position]);
+    let args = config.arg_type.iter().zip(config.arg_index).zip(config.arg_size);
+    for (position, ((ty, index), size)) in args.enumerate().take(config.args as usize) {
+        let _ = write!(out, "  arg {position}: {} from argument {index}", type_name(*ty));
+        if size != NO_SIZE_ARG {
+            let _ = write!(out, ", size in argument {size}");
         }
         out.push('\n');
     }
     for (number, selector) in selectors.iter().enumerate() {
-        describe(&mut out, number, selector);
+        describe(&mut out, number, selector, &hook.sets);
     }
     Ok(out)
 }
 
-fn describe(out: &mut String, number: usize, selector: &SelectorTree) {
+fn describe(out: &mut String, number: usize, selector: &SelectorTree, sets: &Sets) {
     let enforces = if selector.flags & SELECTOR_ENFORCES != 0 {
         " (enforces: what cannot be decided counts as a match)"
     } else {
@@ -44,64 +58,32 @@ fn describe(out: &mut String, number: usize, selector: &SelectorTree) {
     };
     let _ = writeln!(out, "  selector {number}{enforces}");
     for pid in &selector.pids {
-        let _ = writeln!(out, "    {}", pid_text(pid));
+        let (namespace, follow) = (pid.flags & PID_NAMESPACE != 0, pid.flags & PID_FOLLOW_FORKS != 0);
+        let _ = writeln!(out, "    {}", words::pid(pid, namespace, follow));
     }
-    for arg in &selector.args {
-        let _ = writeln!(out, "    {}", arg_text(arg));
+    for section in LISTED {
+        for entry in selector.section(section) {
+            let _ = writeln!(out, "    {}", words::entry(entry, &members(entry, sets)));
+        }
     }
-    if selector.pids.is_empty() && selector.args.is_empty() {
+    if selector.pids.is_empty() && selector.sections.is_empty() {
         out.push_str("    every call\n");
     }
-    let actions: Vec<_> = selector.actions.iter().map(|action| format!("{action:?}")).collect();
-    let _ = writeln!(out, "    then {}", actions.join(", "));
-}
-
-fn pid_text(pid: &PidTree) -> String {
-    let whose = if pid.flags & PID_NAMESPACE != 0 {
-        "process id in its own PID namespace (0 in the initial one)"
-    } else {
-        "process id"
-    };
-    let follow = if pid.flags & PID_FOLLOW_FORKS != 0 { ", or that of an ancestor," } else { "" };
-    format!("if {whose}{follow} {} {:?}", operator_text(pid.op), pid.values)
-}
-
-fn arg_text(arg: &ArgTree) -> String {
-    let values = match &arg.values {
-        ValueTree::Numbers(numbers) => {
-            // Two's complement for the signed types, so that -1 reads as -1.
-            let signed = format!("{:?}", arg.arg_type).starts_with('S')
-                && !format!("{:?}", arg.arg_type).starts_with("Size");
-            numbers
-                .iter()
-                .map(|number| if signed { number.cast_signed().to_string() } else { number.to_string() })
-                .collect()
-        }
-        ValueTree::Strings(strings) => {
-            strings.iter().map(|string| format!("\"{}\"", string.escape_ascii())).collect::<Vec<_>>()
-        }
-    };
-    format!("if arg {} {} {}", arg.arg, operator_text(arg.op), values.join(" | "))
-}
-
-const fn operator_text(operator: Operator) -> &'static str {
-    match operator {
-        Operator::Equal => "is",
-        Operator::NotEqual => "is not",
-        Operator::Prefix => "starts with",
-        Operator::Postfix => "ends with",
-        Operator::In => "is one of",
-        Operator::NotIn => "is none of",
+    let actions = |actions: &[_]| actions.iter().map(words::action).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(out, "    then {}", actions(&selector.actions));
+    if !selector.return_actions.is_empty() {
+        let _ = writeln!(out, "    on return {}", actions(&selector.return_actions));
     }
 }
 
-/// The type's name in a policy.
-#[must_use]
-pub fn type_name(number: u32) -> &'static str {
-    crate::policy::ArgType::ALL
-        .iter()
-        .find(|ty| super::compile::wire_type(**ty).number() == number)
-        .map_or("unknown type", |ty| ty.name())
+/// The members of the entry's set; none when it has no set, or none that can be read.
+fn members(entry: &EntryTree, sets: &Sets) -> ValueTree {
+    let bytes = entry.arg_type.is_bytes();
+    match entry.values {
+        ValueTree::Set(set) => sets::members(sets, entry.op, bytes, set, entry.arg_type.is_signed()),
+        _ => None,
+    }
+    .unwrap_or(ValueTree::Numbers(vec![]))
 }
 
 #[cfg(test)]

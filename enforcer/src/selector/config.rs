@@ -1,0 +1,138 @@
+//! The constants of a hook: the verifier deletes what these say is not used.
+
+use quell_wire::code::{ArgType as WireType, Operator, Subject};
+use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_SYSCALL, HookConfig, NO_SIZE_ARG};
+use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, Section};
+use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
+
+use super::code::wire_type;
+use super::sets;
+use crate::policy::ast::{ArgSource, Hook, TypeClass};
+use quell_wire::sets::Sets;
+
+/// The constants of a hook with these selectors and sets.
+pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets: &Sets) -> HookConfig {
+    let pids = || selectors.iter().flat_map(|selector| &selector.pids);
+    let mut config = HookConfig {
+        hook: number,
+        flags: if hook.point.is_syscall() { HOOK_SYSCALL } else { 0 },
+        args: count(hook.args.len()),
+        selectors: count(selectors.len()),
+        sections: sections(selectors),
+        pid_entries: most(selectors.iter().map(|selector| selector.pids.len())),
+        pids: most(pids().map(|pid| pid.values.len())),
+        filters: most(entry_counts(selectors)),
+        values: most(entries(selectors).map(inline_values)),
+        string_words: most(entries(selectors).map(string_words)),
+        searches: count(sets.searches.len()),
+        search_words: sets.searches.iter().map(|table| table.words).max().unwrap_or(0),
+        actions: most(selectors.iter().flat_map(|tree| [tree.actions.len(), tree.return_actions.len()])),
+        ..HookConfig::default()
+    };
+    if pids().any(|pid| pid.flags & PID_FOLLOW_FORKS != 0) {
+        config.flags |= HOOK_FOLLOW_FORKS;
+    }
+    if pids().any(|pid| pid.flags & PID_NAMESPACE != 0) {
+        config.flags |= HOOK_NAMESPACE_PIDS;
+    }
+    for entry in entries(selectors) {
+        let op = if entry.op == Operator::NotMask { Operator::Mask } else { entry.op };
+        config.operators |= 1 << op.number();
+        config.types |= 1 << entry.arg_type.number();
+        config.filtered |= 1 << entry.subject.number() | others(entry);
+        if let (ValueTree::Set(_), Some(kind)) =
+            (&entry.values, sets::kind(entry.op, entry.arg_type.is_bytes()))
+        {
+            config.set_kinds |= 1 << kind.number();
+        }
+    }
+    for (position, arg) in hook.args.iter().enumerate().take(config.arg_type.len()) {
+        config.arg_type[position] = wire_type(arg.ty).number();
+        if let ArgSource::Argument(index) = arg.source {
+            config.arg_index[position] = index.into();
+        }
+        config.arg_size[position] = arg.size_arg.map_or(NO_SIZE_ARG, u32::from);
+        config.arg_size_bits[position] = size_bits(hook, arg.size_arg);
+    }
+    config
+}
+
+fn entries(selectors: &[SelectorTree]) -> impl Iterator<Item = &EntryTree> {
+    selectors.iter().flat_map(SelectorTree::entries)
+}
+
+fn entry_counts(selectors: &[SelectorTree]) -> impl Iterator<Item = usize> {
+    selectors.iter().flat_map(|selector| selector.sections.iter().map(|(_, entries)| entries.len()))
+}
+
+/// String comparisons that the verifier walks at most.
+pub(super) fn inline_words(selectors: &[SelectorTree]) -> u64 {
+    let most = |counts: &mut dyn Iterator<Item = usize>| u64::from(most(counts));
+    most(&mut entry_counts(selectors))
+        .saturating_mul(most(&mut entries(selectors).map(inline_values)))
+        .saturating_mul(most(&mut entries(selectors).map(string_words)))
+}
+
+fn inline_values(entry: &EntryTree) -> usize {
+    match &entry.values {
+        ValueTree::Numbers(numbers) => numbers.len(),
+        ValueTree::Ranges(ranges) => ranges.len(),
+        ValueTree::Strings(strings) => strings.len(),
+        ValueTree::Networks(networks) => networks.len(),
+        ValueTree::Set(_) => 0,
+    }
+}
+
+fn string_words(entry: &EntryTree) -> usize {
+    match &entry.values {
+        ValueTree::Strings(_) if entry.search == 0 => sets::longest(&entry.values).div_ceil(8),
+        _ => 0,
+    }
+}
+
+/// The bit of a second subject that an entry looks at.
+fn others(entry: &EntryTree) -> u32 {
+    match (&entry.op, &entry.values) {
+        (Operator::CapabilitiesGained, ValueTree::Numbers(numbers)) => {
+            let other = |number: &u64| u32::try_from(*number).ok().and_then(|bit| 1u32.checked_shl(bit));
+            numbers.iter().filter_map(other).fold(0, |bits, bit| bits | bit)
+        }
+        _ => 0,
+    }
+}
+
+fn sections(selectors: &[SelectorTree]) -> u32 {
+    let mut bits = 0;
+    for selector in selectors {
+        let mut add = |section: Section, there: bool| bits |= u32::from(there) << section.number();
+        add(Section::Pids, !selector.pids.is_empty());
+        add(Section::Actions, !selector.actions.is_empty());
+        add(Section::ReturnActions, !selector.return_actions.is_empty());
+        for (section, _) in &selector.sections {
+            add(*section, true);
+        }
+    }
+    bits
+}
+
+/// How wide a size is, where the policy lists the argument that holds it; the whole register otherwise.
+fn size_bits(hook: &Hook, size_arg: Option<u8>) -> u32 {
+    let is_size = |source| size_arg.is_some_and(|size| source == ArgSource::Argument(size));
+    let listed = hook.args.iter().find(|arg| is_size(arg.source) && arg.resolve.is_empty());
+    match listed.map(|arg| arg.ty.class()) {
+        Some(TypeClass::Integer { bits, .. }) => bits.into(),
+        _ => u64::BITS,
+    }
+}
+
+/// Counts here are bounded by the limits of the language, far below u32.
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn most(counts: impl Iterator<Item = usize>) -> u32 {
+    count(counts.max().unwrap_or(0))
+}
+
+// A mask has a bit per number.
+const _: () = assert!(Subject::FollowedBinaries.number() < u32::BITS && WireType::Nop.number() < u64::BITS);
