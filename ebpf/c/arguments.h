@@ -87,6 +87,7 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 						struct quell_arg *arg, __u8 *slot)
 {
 	arg->status = QUELL_ARG_ABSENT;
+	arg->mode = 0;
 	arg->start = 0;
 	arg->length = 0;
 	arg->number = 0;
@@ -163,6 +164,34 @@ static __always_inline void quell_read_arguments(struct quell_call *call, __u32 
 			size = (__u8)size;
 		quell_read_argument(config.arg_type[i], value, size, &call->arg[i], &call->slot[i * QUELL_SLOT_BYTES]);
 	}
+}
+
+/* The path of the calling process's executable; kernel threads have none. */
+static __always_inline void quell_read_executable(struct quell_arg *arg, __u8 *slot)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = 0;
+	struct file *file = 0;
+
+	arg->status = QUELL_ARG_ABSENT;
+	arg->mode = 0;
+	arg->start = 0;
+	arg->length = 0;
+	arg->number = 0;
+	if (!quell_read(&mm, &task->mm, QUELL_FAULT_TASK) || !mm)
+		return;
+	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK) || !file)
+		return;
+	quell_read_file(file, arg, slot);
+}
+
+/* Reads the subjects whose bit is set in `wanted`, which is a constant of the hook. */
+static __always_inline void quell_read_subjects(struct quell_call *call, __u32 wanted)
+{
+	quell_read_arguments(call, wanted);
+	if (wanted & (1U << QUELL_SUBJECT_EXECUTABLE))
+		quell_read_executable(&call->arg[QUELL_SUBJECT_EXECUTABLE],
+				      &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES]);
 }
 
 #endif

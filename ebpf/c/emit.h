@@ -21,7 +21,7 @@ static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u3
 	head->arg_type = type;
 	head->status = arg->status;
 	head->length = 0;
-	head->reserved = 0;
+	head->mode = arg->mode;
 	head->number = arg->number;
 	at += sizeof(*head);
 	if (length > QUELL_MAX_STRING_BYTES)
@@ -71,7 +71,9 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	head->tid = ids;
 	head->uid = bpf_get_current_uid_gid();
 	head->args = config.args;
-	head->reserved = 0;
+	head->signal = 0;
+	head->kernel_frames = 0;
+	head->user_frames = 0;
 	head->start_ns = 0;
 	head->parent_start_ns = 0;
 	head->parent_tgid = 0;
@@ -93,24 +95,6 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	quell_read(&head->parent_comm, &parent->comm, QUELL_FAULT_TASK);
 }
 
-/* The path of the calling process's executable; kernel threads have none. */
-static __always_inline void quell_read_executable(struct quell_arg *arg, __u8 *slot)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct mm_struct *mm = 0;
-	struct file *file = 0;
-
-	arg->status = QUELL_ARG_ABSENT;
-	arg->start = 0;
-	arg->length = 0;
-	arg->number = 0;
-	if (!quell_read(&mm, &task->mm, QUELL_FAULT_TASK) || !mm)
-		return;
-	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK) || !file)
-		return;
-	quell_read_file(file, arg, slot);
-}
-
 static __always_inline void quell_post(struct quell_call *call)
 {
 	__u32 zero = 0;
@@ -126,9 +110,8 @@ static __always_inline void quell_post(struct quell_call *call)
 	__u32 flags = 0;
 
 	quell_fill_head(head, call);
-	quell_read_executable(&call->arg[QUELL_EXECUTABLE_SLOT], &call->slot[QUELL_EXECUTABLE_SLOT * QUELL_SLOT_BYTES]);
-	at = quell_append(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_EXECUTABLE_SLOT],
-			  &call->slot[QUELL_EXECUTABLE_SLOT * QUELL_SLOT_BYTES], &flags);
+	at = quell_append(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_SUBJECT_EXECUTABLE],
+			  &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES], &flags);
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
 		if (i < config.args)

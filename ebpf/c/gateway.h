@@ -1,15 +1,20 @@
 /* The gateway: one generic way through every hook, in stages joined by tail calls.
  *
- *   hook → process filter (ACCEPT / CONTINUE / REJECT) → arguments → argument filter 1…5 → actions → post
+ *   hook → process filter (ACCEPT / CONTINUE / REJECT) → arguments → search, once per search → filter, once per selector
+ *        → actions → post
  *
- * The functions are generic over the program kind; kprobe.bpf.c wraps each into a program. */
+ * The functions are generic over the program kind; kprobe.bpf.c wraps each into a program. What they decide is decided in
+ * steps.h, which the host builds too. */
 #ifndef QUELL_GATEWAY_H
 #define QUELL_GATEWAY_H
 
+#include "actions.h"
 #include "arguments.h"
 #include "emit.h"
+#include "steps.h"
 
-#define QUELL_SIGKILL 9
+/* What an event holds besides what filters looked at. */
+#define QUELL_EVENT_SUBJECTS ((1U << QUELL_MAX_ARGS) - 1 | 1U << QUELL_SUBJECT_EXECUTABLE)
 
 /* The registers that hold the function's arguments: of a system call, those that its entry was given. */
 static __always_inline bool quell_read_registers(struct pt_regs *context, __u64 *reg)
@@ -60,75 +65,76 @@ static __always_inline int quell_hook(struct pt_regs *context)
 	return quell_abort();
 }
 
-/* Which selectors this process leaves; their offsets are kept for the stages behind. */
-static __always_inline __u32 quell_filter_process(struct quell_call *call, const __u8 *filter)
+/* A stage that could not go on after a selector matched: its event never comes to be. */
+static __always_inline int quell_lost(void)
 {
-	__u32 at = sizeof(struct quell_filter_head);
-	__u32 verdict = QUELL_PROCESS_REJECT;
+	quell_count(lost);
+	return 0;
+}
 
-	call->candidates = 0;
-	for (__u32 s = 0; s < QUELL_MAX_SELECTORS; s++) {
-		if (s >= config.selectors)
-			break;
-		call->selector_at[s] = at;
-		__u32 result = quell_match_pids(filter, at, &call->process, &call->scratch, &config);
-
-		if (result == QUELL_MATCH_MALFORMED)
-			quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
-		if (result == QUELL_MATCH_YES) {
-			if (verdict == QUELL_PROCESS_REJECT) {
-				__u32 args = quell_section(filter, at, QUELL_SECTION_ARGS);
-
-				verdict = quell_filter_u32(filter, args + 4) ? QUELL_PROCESS_CONTINUE : QUELL_PROCESS_ACCEPT;
-				/* Meaningful only for ACCEPT; a filter stage overwrites it. */
-				call->selector = s;
-			}
-			call->candidates |= 1U << s;
-		}
-		at = quell_skip(filter, at);
-	}
-	return verdict;
+static __always_inline int quell_matched(struct pt_regs *context)
+{
+	quell_count(matched);
+	quell_go(context, QUELL_STAGE_ACTIONS);
+	return quell_lost();
 }
 
 static __always_inline int quell_stage_process_filter(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
+	__u32 malformed = 0;
 
 	if (!call || !filter)
 		return quell_abort();
-	quell_read_process(&call->process);
-	__u32 verdict = quell_filter_process(call, filter);
+	if (config.sections & (1U << QUELL_SECTION_PIDS))
+		quell_read_process(&call->process);
+	__u32 verdict = quell_filter_process(call, filter, &malformed, &config);
 
+	if (malformed)
+		quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
 	if (verdict == QUELL_PROCESS_REJECT) {
 		quell_count(process_rejected);
 		return 0;
 	}
-	if (verdict == QUELL_PROCESS_CONTINUE)
-		call->selector = QUELL_NO_SELECTOR;
 	quell_go(context, QUELL_STAGE_ARGUMENTS);
 	return quell_abort();
 }
 
-/* Reads the arguments that filters look at, then goes to the filters, or past them when the process filter accepted. */
+/* Reads what filters look at, then goes to them, or past them when the process filter accepted. */
 static __always_inline int quell_stage_arguments(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 
 	if (!call)
 		return quell_abort();
-	quell_read_arguments(call, config.filtered);
-	if (call->selector == QUELL_NO_SELECTOR) {
-		quell_go(context, QUELL_STAGE_FILTER_1);
-		return quell_abort();
-	}
-	quell_count(matched);
-	quell_go(context, QUELL_STAGE_ACTIONS);
-	quell_count(lost);
-	return 0;
+	quell_read_subjects(call, config.filtered);
+	if (call->selector != QUELL_NO_SELECTOR)
+		return quell_matched(context);
+	quell_go(context, config.searches ? QUELL_STAGE_SEARCH : QUELL_STAGE_FILTER);
+	return quell_abort();
 }
 
-/* No selector is left. An argument that could not be read is posted all the same: nobody shall take silence for a no. */
+/* One search; the stage calls itself until all are done. */
+static __always_inline int quell_stage_search(struct pt_regs *context)
+{
+	struct quell_call *call = quell_heap();
+
+	if (!call)
+		return quell_abort();
+	__u32 search = call->searched;
+	const struct quell_search_table *table = bpf_map_lookup_elem(&search_tables, &search);
+
+	if (!table) {
+		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+		return quell_abort();
+	}
+	quell_step_search(call, table, &config);
+	quell_go(context, call->searched < config.searches ? QUELL_STAGE_SEARCH : QUELL_STAGE_FILTER);
+	return quell_abort();
+}
+
+/* No selector is left. What could not be read is posted all the same: nobody shall take silence for a no. */
 static __always_inline int quell_no_match(struct pt_regs *context, struct quell_call *call)
 {
 	if (!(call->flags & QUELL_EVENT_UNREADABLE)) {
@@ -137,46 +143,30 @@ static __always_inline int quell_no_match(struct pt_regs *context, struct quell_
 	}
 	quell_count(unreadable);
 	quell_go(context, QUELL_STAGE_POST);
-	quell_count(lost);
-	return 0;
+	return quell_lost();
 }
 
-/* Argument filters of one selector; the number is a constant of the stage. */
-static __always_inline int quell_stage_filter(struct pt_regs *context, __u32 selector)
+/* One selector; the stage calls itself until one matches or none is left. */
+static __always_inline int quell_stage_filter(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
 
 	if (!call || !filter)
 		return quell_abort();
-	if (selector < config.selectors && (call->candidates & (1U << selector))) {
-		__u32 at = call->selector_at[selector];
-		__u32 result = quell_match_args(filter, at, call->arg, call->slot, &call->scratch, &config);
-		__u32 enforces = quell_filter_u32(filter, at + 4) & QUELL_SELECTOR_ENFORCES;
+	__u32 step = quell_step_filter(call, filter, &config);
 
-		if (result == QUELL_MATCH_MALFORMED)
-			quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
-		if (result == QUELL_MATCH_UNDECIDED && enforces) {
-			call->flags |= QUELL_EVENT_FAILED_CLOSED;
+	if (step & QUELL_STEP_MALFORMED)
+		quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
+	if (step & QUELL_STEP_MATCHED) {
+		if (call->flags & QUELL_EVENT_FAILED_CLOSED)
 			quell_count(failed_closed);
-			result = QUELL_MATCH_YES;
-		}
-		if (result == QUELL_MATCH_YES) {
-			call->selector = selector;
-			call->flags &= ~QUELL_EVENT_UNREADABLE;
-			quell_count(matched);
-			quell_go(context, QUELL_STAGE_ACTIONS);
-			quell_count(lost);
-			return 0;
-		}
-		if (result == QUELL_MATCH_UNDECIDED || result == QUELL_MATCH_UNREADABLE)
-			call->flags |= QUELL_EVENT_UNREADABLE;
+		return quell_matched(context);
 	}
-	if (selector + 1 < QUELL_MAX_SELECTORS && selector + 1 < config.selectors) {
-		quell_go(context, QUELL_STAGE_FILTER_1 + selector + 1);
-		return quell_abort();
-	}
-	return quell_no_match(context, call);
+	if (step & QUELL_STEP_NO_MATCH)
+		return quell_no_match(context, call);
+	quell_go(context, QUELL_STAGE_FILTER);
+	return quell_abort();
 }
 
 /* Performs the actions in their order. The signal comes first in time because the event is posted by the next stage. */
@@ -185,54 +175,21 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
 
-	__u32 selector = call ? call->selector : QUELL_NO_SELECTOR;
-
-	if (!call || !filter || selector >= QUELL_MAX_SELECTORS) {
-		quell_count(lost);
-		return 0;
-	}
-	__u32 at = quell_section(filter, call->selector_at[selector], QUELL_SECTION_ACTIONS);
-	__u32 entries = quell_filter_u32(filter, at + 4);
-
-	at += sizeof(struct quell_section_head);
-	for (__u32 i = 0; i < QUELL_MAX_ACTIONS; i++) {
-		if (i >= config.actions || i >= entries)
-			break;
-		__u32 action = quell_filter_u32(filter, at + 4);
-
-		at = quell_skip(filter, at);
-		if (action != QUELL_ACTION_POST && (config.flags & QUELL_HOOK_MONITOR)) {
-			call->flags |= QUELL_EVENT_MONITORED;
-			continue;
-		}
-		if (action == QUELL_ACTION_SIGKILL) {
-			long error = bpf_send_signal(QUELL_SIGKILL);
-
-			call->signal_result = error;
-			if (error) {
-				quell_fault(QUELL_FAULT_SEND_SIGNAL, error);
-				quell_count(kill_failed);
-			} else {
-				quell_count(killed);
-			}
-		}
-		call->actions |= 1U << (action & 31);
-	}
+	if (!call || !filter || call->selector >= QUELL_MAX_SELECTORS)
+		return quell_lost();
+	quell_perform(call, filter, call->selector_at[call->selector & (QUELL_MAX_SELECTORS - 1)]);
 	quell_go(context, QUELL_STAGE_POST);
-	quell_count(lost);
-	return 0;
+	return quell_lost();
 }
 
 static __always_inline int quell_stage_post(void)
 {
 	struct quell_call *call = quell_heap();
 
-	if (call) {
-		quell_read_arguments(call, ~config.filtered);
-		quell_post(call);
-	} else {
-		quell_count(lost);
-	}
+	if (!call)
+		return quell_lost();
+	quell_read_subjects(call, QUELL_EVENT_SUBJECTS & ~config.filtered);
+	quell_post(call);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 #ifndef QUELL_MAPS_H
 #define QUELL_MAPS_H
 
-#include "call.h"
+#include "sets.h"
 
 /* Constants of this hook; frozen before load, so that the verifier deletes what the hook does not use (Linux 5.5,
  * commit a23740ec43ba). */
@@ -19,9 +19,16 @@ union quell_described {
 	struct quell_selector_head selector_head;
 	struct quell_section_head section_head;
 	struct quell_pid_entry pid_entry;
-	struct quell_arg_entry arg_entry;
+	struct quell_entry entry;
 	struct quell_string_head string_head;
+	struct quell_network network;
 	struct quell_action_entry action_entry;
+	struct quell_number_key number_key;
+	struct quell_string_key string_key;
+	struct quell_affix_key affix_key;
+	struct quell_network_key network_key;
+	struct quell_search_table search_table;
+	struct quell_connection connection;
 	struct quell_event_head event_head;
 	struct quell_event_arg event_arg;
 };
@@ -38,6 +45,55 @@ struct {
 	__type(key, __u32);
 	__type(value, struct quell_filter);
 } filter_map SEC(".maps");
+
+/* Members of the sets of this hook, one map per kind; a key begins with the number of its set. The agent gives each as
+ * many entries as it has members before it loads the object. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct quell_number_key);
+	__type(value, __u8);
+} number_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct quell_string_key);
+	__type(value, __u8);
+} string_sets SEC(".maps");
+
+/* A trie finds the longest member that is a prefix of the key. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct quell_affix_key);
+	__type(value, __u8);
+} prefix_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct quell_affix_key);
+	__type(value, __u8);
+} postfix_sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct quell_network_key);
+	__type(value, __u8);
+} network_sets SEC(".maps");
+
+/* What SubString entries search for; the agent gives it as many entries as the hook has searches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct quell_search_table);
+} search_tables SEC(".maps");
 
 /* Stages behind the gateway. */
 struct {
@@ -73,5 +129,22 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, QUELL_RING_BYTES);
 } events SEC(".maps");
+
+/* The lookup of sets.h. */
+static __always_inline __u32 quell_set_has(__u32 kind, const union quell_set_key *key)
+{
+	switch (kind) {
+	case QUELL_SET_NUMBERS:
+		return bpf_map_lookup_elem(&number_sets, key) != 0;
+	case QUELL_SET_STRINGS:
+		return bpf_map_lookup_elem(&string_sets, key) != 0;
+	case QUELL_SET_PREFIXES:
+		return bpf_map_lookup_elem(&prefix_sets, key) != 0;
+	case QUELL_SET_POSTFIXES:
+		return bpf_map_lookup_elem(&postfix_sets, key) != 0;
+	default:
+		return bpf_map_lookup_elem(&network_sets, key) != 0;
+	}
+}
 
 #endif

@@ -11,6 +11,70 @@
 /* Error pointers are the last 4095 addresses. */
 #define QUELL_IS_ERROR(pointer) ((unsigned long)(pointer) >= -4095UL)
 
+/* The type of a file among its mode (include/uapi/linux/stat.h). */
+#define QUELL_S_IFMT 0170000
+/* A file system that is mounted nowhere: of pipes, sockets, anonymous inodes (SB_NOUSER of include/linux/fs.h). */
+#define QUELL_SB_NOUSER (1UL << 31)
+
+/* Nothing to walk from: the function was given no file, as for an anonymous mapping. No path, hence no match. */
+static __always_inline void quell_no_path(struct quell_arg *arg)
+{
+	arg->status = QUELL_ARG_NO_PATH;
+}
+
+/* The type of the file behind a directory entry; 0 when there is none yet, or it cannot be read. */
+static __always_inline void quell_read_mode(struct dentry *dentry, struct quell_arg *arg)
+{
+	struct inode *inode = 0;
+	unsigned short mode = 0;
+
+	if (quell_read(&inode, &dentry->d_inode, QUELL_FAULT_FILE) && inode)
+		quell_read(&mode, &inode->i_mode, QUELL_FAULT_FILE);
+	arg->mode = mode & QUELL_S_IFMT;
+}
+
+/* Writes "/" and the name of `dentry` in front of what is in the slot. Gives QUELL_ARG_OK, or how the walk ends. */
+static __always_inline __u32 quell_prepend(struct dentry *dentry, volatile __u32 *start, __u8 *slot)
+{
+	const unsigned char *name = 0;
+	__u32 length = 0;
+	__u32 at = *start;
+
+	if (!quell_read(&length, &dentry->d_name.len, QUELL_FAULT_PATH_WALK) ||
+	    !quell_read(&name, &dentry->d_name.name, QUELL_FAULT_PATH_WALK))
+		return QUELL_ARG_KERNEL_FAULT;
+	if (length > QUELL_MAX_NAME_BYTES || length + 1 > at)
+		return QUELL_ARG_TRUNCATED;
+	at -= length + 1;
+	*start = at;
+	/* Masks for the verifier only: at + 1 + length <= QUELL_MAX_STRING_BYTES. */
+	slot[at & (QUELL_MAX_STRING_BYTES - 1)] = '/';
+	long error = bpf_probe_read_kernel(&slot[(at + 1) & (QUELL_MAX_STRING_BYTES - 1)],
+					   length & QUELL_MAX_NAME_BYTES, name);
+	if (error) {
+		quell_fault(QUELL_FAULT_PATH_WALK, error);
+		return QUELL_ARG_KERNEL_FAULT;
+	}
+	return QUELL_ARG_OK;
+}
+
+/* Notes how a walk ended. The root itself has no name. */
+static __always_inline void quell_walked(__u32 status, struct quell_arg *arg, __u8 *slot)
+{
+	volatile __u32 *start = &arg->start;
+	__u32 at = *start;
+
+	if (at == QUELL_MAX_STRING_BYTES && status == QUELL_ARG_OK) {
+		at -= 1;
+		*start = at;
+		slot[QUELL_MAX_STRING_BYTES - 1] = '/';
+	}
+	if (status == QUELL_ARG_TRUNCATED)
+		quell_count(truncated);
+	arg->status = status;
+	arg->length = QUELL_MAX_STRING_BYTES - at;
+}
+
 /* Writes the path of `dentry` on `vfsmount` into `slot`, ending at QUELL_MAX_STRING_BYTES, and describes it in `arg`. */
 static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *vfsmount, struct quell_arg *arg,
 				       __u8 *slot)
@@ -22,20 +86,18 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 	volatile __u32 *start = &arg->start;
 	__u32 status = QUELL_ARG_TRUNCATED;
 
-	arg->length = 0;
+	quell_read_mode(dentry, arg);
 	*start = QUELL_MAX_STRING_BYTES;
 	if (!quell_read(&ns, &mount->mnt_ns, QUELL_FAULT_PATH_WALK)) {
 		arg->status = QUELL_ARG_KERNEL_FAULT;
 		return;
 	}
 	if (QUELL_IS_ERROR(ns)) {
-		arg->status = QUELL_ARG_NO_PATH;
+		quell_no_path(arg);
 		return;
 	}
 	for (__u32 step = 0; step < QUELL_MAX_PATH_STEPS; step++) {
 		struct dentry *root = 0, *parent = 0;
-		const unsigned char *name = 0;
-		__u32 length = 0;
 
 		if (!quell_read(&root, &mount->mnt.mnt_root, QUELL_FAULT_PATH_WALK)) {
 			status = QUELL_ARG_KERNEL_FAULT;
@@ -57,9 +119,7 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 			mount = above;
 			continue;
 		}
-		if (!quell_read(&parent, &dentry->d_parent, QUELL_FAULT_PATH_WALK) ||
-		    !quell_read(&length, &dentry->d_name.len, QUELL_FAULT_PATH_WALK) ||
-		    !quell_read(&name, &dentry->d_name.name, QUELL_FAULT_PATH_WALK)) {
+		if (!quell_read(&parent, &dentry->d_parent, QUELL_FAULT_PATH_WALK)) {
 			status = QUELL_ARG_KERNEL_FAULT;
 			break;
 		}
@@ -67,93 +127,63 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 			status = QUELL_ARG_DISCONNECTED;
 			break;
 		}
-		__u32 at = *start;
-
-		if (length > QUELL_MAX_NAME_BYTES || length + 1 > at)
+		status = quell_prepend(dentry, start, slot);
+		if (status != QUELL_ARG_OK)
 			break;
-		at -= length + 1;
-		*start = at;
-		/* Masks for the verifier only: at + 1 + length <= QUELL_MAX_STRING_BYTES. */
-		slot[at & (QUELL_MAX_STRING_BYTES - 1)] = '/';
-		long error = bpf_probe_read_kernel(&slot[(at + 1) & (QUELL_MAX_STRING_BYTES - 1)],
-						   length & QUELL_MAX_NAME_BYTES, name);
-		if (error) {
-			quell_fault(QUELL_FAULT_PATH_WALK, error);
+		status = QUELL_ARG_TRUNCATED;
+		dentry = parent;
+	}
+	quell_walked(status, arg, slot);
+}
+
+/* What stands at the top of a walk without mounts: the root of its file system, or not. */
+static __always_inline __u32 quell_top_of_tree(struct dentry *top)
+{
+	struct super_block *super = 0;
+	struct dentry *root = 0;
+	unsigned long flags = 0;
+
+	if (!quell_read(&super, &top->d_sb, QUELL_FAULT_PATH_WALK) ||
+	    !quell_read(&flags, &super->s_flags, QUELL_FAULT_PATH_WALK) ||
+	    !quell_read(&root, &super->s_root, QUELL_FAULT_PATH_WALK))
+		return QUELL_ARG_KERNEL_FAULT;
+	if (flags & QUELL_SB_NOUSER)
+		return QUELL_ARG_NO_PATH;
+	return top == root ? QUELL_ARG_OK : QUELL_ARG_DISCONNECTED;
+}
+
+/* The path of `dentry` from the root of its file system: without a mount, nobody knows where that is mounted. */
+static __always_inline void quell_read_dentry(struct dentry *dentry, struct quell_arg *arg, __u8 *slot)
+{
+	volatile __u32 *start = &arg->start;
+	__u32 status = QUELL_ARG_TRUNCATED;
+
+	if (!dentry) {
+		quell_no_path(arg);
+		return;
+	}
+	quell_read_mode(dentry, arg);
+	*start = QUELL_MAX_STRING_BYTES;
+	for (__u32 step = 0; step < QUELL_MAX_PATH_STEPS; step++) {
+		struct dentry *parent = 0;
+
+		if (!quell_read(&parent, &dentry->d_parent, QUELL_FAULT_PATH_WALK)) {
 			status = QUELL_ARG_KERNEL_FAULT;
 			break;
 		}
+		if (parent == dentry) {
+			status = quell_top_of_tree(dentry);
+			break;
+		}
+		status = quell_prepend(dentry, start, slot);
+		if (status != QUELL_ARG_OK)
+			break;
+		status = QUELL_ARG_TRUNCATED;
 		dentry = parent;
 	}
-	__u32 at = *start;
-
-	if (at == QUELL_MAX_STRING_BYTES && status == QUELL_ARG_OK) {
-		at -= 1;
-		*start = at;
-		slot[QUELL_MAX_STRING_BYTES - 1] = '/';
-	}
-	if (status == QUELL_ARG_TRUNCATED)
-		quell_count(truncated);
-	arg->status = status;
-	arg->length = QUELL_MAX_STRING_BYTES - at;
-}
-
-static __always_inline void quell_read_path(struct path *path, struct quell_arg *arg, __u8 *slot)
-{
-	struct dentry *dentry = 0;
-	struct vfsmount *vfsmount = 0;
-
-	if (!quell_read(&dentry, &path->dentry, QUELL_FAULT_FILE) || !quell_read(&vfsmount, &path->mnt, QUELL_FAULT_FILE)) {
-		arg->status = QUELL_ARG_KERNEL_FAULT;
-		return;
-	}
-	quell_walk(dentry, vfsmount, arg, slot);
-}
-
-static __always_inline void quell_read_file(struct file *file, struct quell_arg *arg, __u8 *slot)
-{
-	struct dentry *dentry = 0;
-	struct vfsmount *vfsmount = 0;
-
-	if (!quell_read(&dentry, &file->f_path.dentry, QUELL_FAULT_FILE) ||
-	    !quell_read(&vfsmount, &file->f_path.mnt, QUELL_FAULT_FILE)) {
-		arg->status = QUELL_ARG_KERNEL_FAULT;
-		return;
-	}
-	quell_walk(dentry, vfsmount, arg, slot);
-}
-
-/* The file behind a descriptor of the calling task. */
-static __always_inline void quell_read_fd(__u32 fd, struct quell_arg *arg, __u8 *slot)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct files_struct *files = 0;
-	struct fdtable *table = 0;
-	struct file **array = 0, *file = 0;
-	unsigned int max = 0;
-
-	arg->number = (__s64)(__s32)fd;
-	if (!quell_read(&files, &task->files, QUELL_FAULT_FD_TABLE) || !quell_read(&table, &files->fdt, QUELL_FAULT_FD_TABLE) ||
-	    !quell_read(&max, &table->max_fds, QUELL_FAULT_FD_TABLE) ||
-	    !quell_read(&array, &table->fd, QUELL_FAULT_FD_TABLE)) {
-		arg->status = QUELL_ARG_KERNEL_FAULT;
-		return;
-	}
-	if (fd >= max) {
-		arg->status = QUELL_ARG_BAD_FD;
-		return;
-	}
-	long error = bpf_probe_read_kernel(&file, sizeof(file), array + fd);
-
-	if (error) {
-		quell_fault(QUELL_FAULT_FD_TABLE, error);
-		arg->status = QUELL_ARG_KERNEL_FAULT;
-		return;
-	}
-	if (!file) {
-		arg->status = QUELL_ARG_BAD_FD;
-		return;
-	}
-	quell_read_file(file, arg, slot);
+	quell_walked(status, arg, slot);
+	if (status == QUELL_ARG_NO_PATH)
+		arg->length = 0;
 }
 
 #endif

@@ -5,104 +5,33 @@
  * constant: the verifier walks only what this hook's policy uses.
  *
  * What one iteration hands to the next lives in memory (struct quell_scratch) and is read anew: a verifier that knew
- * where each iteration came from would take no two of them for the same state, and walk every combination.
- *
- * Every load from the 4096 filter bytes is masked to an aligned word inside them, so that no bytes, however wrong, can
- * make the program read elsewhere.
- */
+ * where each iteration came from would take no two of them for the same state, and walk every combination. */
 #ifndef QUELL_SELECTOR_H
 #define QUELL_SELECTOR_H
 
-#include <stdbool.h>
+#include "compare.h"
 
-#include "wire.gen.h"
+/* Per status, in four bits each, what an entry says of a subject with this status, whatever its operator; QUELL_MATCH_YES:
+ * compare it. */
+#define QUELL_AVAILABLE                                                                              \
+	(QUELL_MATCH_NO << (QUELL_ARG_ABSENT * 4) | QUELL_MATCH_YES << (QUELL_ARG_OK * 4) |          \
+	 QUELL_MATCH_YES << (QUELL_ARG_TRUNCATED * 4) |                                              \
+	 QUELL_MATCH_UNREADABLE << (QUELL_ARG_USER_FAULT * 4) |                                      \
+	 QUELL_MATCH_UNDECIDED << (QUELL_ARG_KERNEL_FAULT * 4) |                                     \
+	 QUELL_MATCH_UNDECIDED << (QUELL_ARG_DISCONNECTED * 4) | QUELL_MATCH_NO << (QUELL_ARG_NO_PATH * 4) | \
+	 QUELL_MATCH_NO << (QUELL_ARG_BAD_FD * 4))
 
-#define QUELL_SLOT_BYTES (QUELL_MAX_STRING_BYTES + QUELL_STRING_SLACK_BYTES)
-
-/* The two views of process ids. */
-#define QUELL_GLOBAL_IDS 0
-#define QUELL_NAMESPACE_IDS 1
-/* The process itself, then its ancestors, nearest first. */
-#define QUELL_IDS (1 + QUELL_MAX_ANCESTORS)
-
-/* The calling process, as matchPIDs sees it: ids in the initial PID namespace, and in the process's own one (0 when that
- * is the initial one). Where an ancestor is missing, or outside of the process's own namespace, the process's own id is
- * repeated, so that every list is whole and is compared without a branch. */
-struct quell_process {
-	__u32 id[2][QUELL_IDS];
-};
-
-/* One argument, as matchArgs sees it. Its bytes are in a slot of QUELL_SLOT_BYTES. */
-struct quell_arg {
-	__u32 status;
-	/* Where in the slot the bytes start, and how many they are: start + length <= QUELL_MAX_STRING_BYTES. */
-	__u32 start;
-	__u32 length;
-	__u32 reserved;
-	__u64 number;
-};
-
-/* Working memory of the evaluator. Volatile, so that the compiler keeps nothing of it in a register. */
-struct quell_scratch {
-	/* The entry being read, and the value in it. */
-	volatile __u32 entry_at;
-	volatile __u32 value_at;
-	/* matchPIDs: whether an id of the entry was found. */
-	volatile __u32 listed;
-	/* matchArgs: how the entry compares (its operator, whether bytes, whether a path). */
-	volatile __u32 op;
-	volatile __u32 is_bytes;
-	volatile __u32 is_path;
-	/* matchArgs: where in the slot a value is compared, and how many of its bytes are. */
-	volatile __u32 from;
-	volatile __u32 done;
-	/* matchArgs: the answer of the words of a value, of the values of an entry, of the entries. */
-	volatile __u32 same;
-	volatile __u32 any;
-	volatile __u32 all;
-};
-
-/* Reads memory anew, so that the verifier forgets what an earlier test of the same value told it. */
-#define quell_fresh(x) (*(const volatile __typeof__(x) *)&(x))
-
-static __always_inline __u32 quell_filter_u32(const __u8 *filter, __u32 at)
+static __always_inline __u32 quell_available(const struct quell_arg *arg)
 {
-	return *(const __u32 *)(filter + (at & (QUELL_FILTER_BYTES - 4)));
+	return (QUELL_AVAILABLE >> ((quell_fresh(arg->status) & 7) * 4)) & 15;
 }
 
-static __always_inline __u64 quell_filter_u64(const __u8 *filter, __u32 at)
+/* Both must be readable: a no settles it, otherwise unreadable outweighs undecided outweighs yes, as their numbers do. */
+static __always_inline __u32 quell_both(__u32 one, __u32 other)
 {
-	return *(const __u64 *)(filter + (at & (QUELL_FILTER_BYTES - 8)));
-}
+	__u64 no = quell_is_zero(one) | quell_is_zero(other);
 
-static __always_inline __u32 quell_round_up_8(__u32 length)
-{
-	return (length + 7) & ~7U;
-}
-
-/* Behind the section that starts at `at`. */
-static __always_inline __u32 quell_skip(const __u8 *filter, __u32 at)
-{
-	return at + quell_filter_u32(filter, at);
-}
-
-/* Start of a section of the selector at `at`. */
-static __always_inline __u32 quell_section(const __u8 *filter, __u32 at, __u32 section)
-{
-	at += sizeof(struct quell_selector_head);
-#pragma unroll
-	for (__u32 i = 0; i < QUELL_SECTION_ACTIONS; i++) {
-		if (i >= section)
-			break;
-		at = quell_skip(filter, at);
-	}
-	return at;
-}
-
-/* 1 when both are equal, else 0, without a branch. */
-static __always_inline __u32 quell_equal(__u32 left, __u32 right)
-{
-	return ((__u64)(left ^ right) - 1) >> 63;
+	return (other + quell_without(one, other)) & (no - 1);
 }
 
 /* Notes in the scratch whether `id` is that of the process or, when the entry says so, of an ancestor. */
@@ -129,6 +58,8 @@ static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, cons
 					      const volatile struct quell_hook_config *config)
 {
 	at = quell_section(filter, at, QUELL_SECTION_PIDS);
+	if (!at)
+		return QUELL_MATCH_YES;
 	__u32 entries = quell_filter_u32(filter, at + 4);
 
 	if (entries > config->pid_entries)
@@ -159,179 +90,187 @@ static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, cons
 	return QUELL_MATCH_YES;
 }
 
-/* Notes in the scratch whether `length` bytes of the filter at `at` (8-aligned) equal those of the slot from
- * `scratch->from`. */
-static __always_inline void quell_compare_bytes(const __u8 *filter, __u32 at, const __u8 *slot, __u32 length,
-						struct quell_scratch *scratch,
-						const volatile struct quell_hook_config *config)
+/* Compares the subject of an entry, which is available, with its values: into `scratch->any`. False: there is nothing to
+ * compare, hence no match, also for a negative operator. */
+static __always_inline bool quell_compare(const __u8 *filter, const struct quell_entry_view *entry,
+					  struct quell_call *call, const volatile struct quell_hook_config *config)
 {
-	__u32 from = scratch->from;
+	struct quell_scratch *scratch = &call->scratch;
+	__u32 op = entry->op;
 
-	scratch->same = 0;
-	scratch->done = 0;
-	for (__u32 i = 0; i < QUELL_MAX_STRING_VALUE_BYTES / 8; i++) {
-		if (i >= config->string_words || i * 8 + 8 > length)
-			break;
-		/* from + length <= QUELL_MAX_STRING_BYTES by the caller's check: the mask is for the verifier. */
-		if (quell_filter_u64(filter, at + i * 8) !=
-		    *(const __u64 *)(slot + ((from + i * 8) & (QUELL_MAX_STRING_BYTES - 1))))
-			return;
-		scratch->done = i * 8 + 8;
+	if (quell_one_of(QUELL_OP(SUB_STRING) | QUELL_OP(SUB_STRING_IGN_CASE), op, config)) {
+		__u32 search = quell_filter_u32(filter, entry->at + __builtin_offsetof(struct quell_entry, search));
+
+		quell_answer(scratch, (quell_fresh(call->found) >> ((search - 1) & 31)) & 1, quell_is_cut(entry->arg));
+		if (search - 1 >= QUELL_MAX_SEARCHES)
+			scratch->any = QUELL_MATCH_MALFORMED;
+		return true;
 	}
-	/* The last bytes as a word, without those behind the string, which are somebody else's. */
-	__u32 done = scratch->done;
-	__u64 difference = quell_filter_u64(filter, at + done) ^
-			   *(const __u64 *)(slot + ((from + done) & (QUELL_MAX_STRING_BYTES - 1)));
-	__u64 mask = (1ULL << (((length - done) & 7) * 8)) - 1;
+	if ((config->filtered & (1U << QUELL_SUBJECT_FOLLOWED_BINARIES)) &&
+	    entry->subject == QUELL_SUBJECT_FOLLOWED_BINARIES) {
+		quell_answer(scratch, (entry->arg->number >> ((entry->set - 1) & 63)) & 1, 0);
+		return true;
+	}
+	if (quell_one_of(QUELL_NETWORK_OPERATORS, op, config))
+		return quell_compare_networks(filter, entry, call, config);
+	if (quell_one_of(QUELL_STRING_OPERATORS, op, config) && (config->types & QUELL_BYTES_TYPES) &&
+	    ((QUELL_BYTES_TYPES >> entry->type) & 1)) {
+		quell_compare_strings(filter, entry, call, config);
+		return true;
+	}
+	scratch->number = entry->arg->number;
+	if (quell_one_of(QUELL_OP(CAPABILITIES_GAINED), op, config)) {
+		/* The value is the position of the other one. */
+		__u32 other = quell_filter_u64(filter, entry->at + sizeof(struct quell_entry));
 
-	if (!(difference & mask))
-		scratch->same = 1;
+		scratch->any = QUELL_MATCH_MALFORMED;
+		if (entry->values != 1 || other >= QUELL_MAX_ARGS)
+			return true;
+		quell_answer(scratch, quell_is_zero(call->arg[other].number & ~scratch->number) ^ 1, 0);
+		return true;
+	}
+	if (quell_one_of(QUELL_FILE_TYPE_OPERATORS, op, config))
+		scratch->number = entry->arg->mode;
+	if (quell_one_of(QUELL_CONNECTION_OPERATORS, op, config) && !quell_read_connection(entry, call, config))
+		return false;
+	if (entry->set) {
+		if (config->set_kinds & (1U << QUELL_SET_NUMBERS))
+			quell_answer(scratch, quell_in_number_set(entry->set, scratch->number, &call->key), 0);
+		else
+			scratch->any = QUELL_MATCH_MALFORMED;
+	} else if (quell_one_of(QUELL_RANGE_OPERATORS, op, config)) {
+		quell_compare_ranges(filter, entry, scratch, config);
+	} else {
+		quell_compare_numbers(filter, entry, scratch, config);
+	}
+	return true;
 }
 
-/* One string value, whose head is at `at`, against one argument. */
-static __always_inline __u32 quell_match_string(const __u8 *filter, __u32 at, const struct quell_arg *arg,
-						const __u8 *slot,
-						struct quell_scratch *scratch,
-						const volatile struct quell_hook_config *config)
-{
-	__u32 length = quell_filter_u32(filter, at);
-	__u32 seen = quell_fresh(arg->length);
-	bool cut = quell_fresh(arg->status) == QUELL_ARG_TRUNCATED;
-	bool is_path = scratch->is_path;
-
-	if (length > config->string_words * 8)
-		return QUELL_MATCH_MALFORMED;
-	if (length > seen)
-		/* A cut path may have the rest in the part that was not seen. Other strings are cut beyond every value. */
-		return cut && is_path ? QUELL_MATCH_UNDECIDED : QUELL_MATCH_NO;
-	scratch->from = quell_fresh(arg->start);
-	switch (scratch->op) {
-	case QUELL_OP_PREFIX:
-		if (cut && is_path)
-			return QUELL_MATCH_UNDECIDED;
-		break;
-	case QUELL_OP_POSTFIX:
-		if (cut && !is_path)
-			return QUELL_MATCH_UNDECIDED;
-		scratch->from += seen - length;
-		break;
-	default:
-		/* Longer than the value, at least by what was seen of it. */
-		if (length != seen)
-			return QUELL_MATCH_NO;
-		/* A walk that ran out of steps may have run out at the root: then what was seen is all. */
-		if (cut)
-			return QUELL_MATCH_UNDECIDED;
-	}
-	quell_compare_bytes(filter, at + sizeof(struct quell_string_head), slot, length, scratch, config);
-	return scratch->same ? QUELL_MATCH_YES : QUELL_MATCH_NO;
-}
-
-static __always_inline bool quell_is_path(__u32 type)
-{
-	return type == QUELL_TYPE_PATH || type == QUELL_TYPE_FILE || type == QUELL_TYPE_FD;
-}
-
-static __always_inline bool quell_is_bytes(__u32 type)
-{
-	return quell_is_path(type) || type == QUELL_TYPE_STRING || type == QUELL_TYPE_FILENAME ||
-	       type == QUELL_TYPE_CHAR_BUF;
-}
-
-/* The matchArgs entry at `at`; the answer goes into `scratch->any`. `slots` holds QUELL_MAX_ARGS slots. */
-static __always_inline void quell_match_arg(const __u8 *filter, __u32 at, const struct quell_arg *args,
-					    const __u8 *slots, struct quell_scratch *scratch,
-					    const volatile struct quell_hook_config *config)
-{
-	__u32 op = quell_filter_u32(filter, at + 4);
-	__u32 index = quell_filter_u32(filter, at + 8);
-	__u32 type = quell_filter_u32(filter, at + 12);
-	__u32 values = quell_filter_u32(filter, at + 16);
-
-	scratch->op = op;
-	scratch->is_path = quell_is_path(type);
-	scratch->is_bytes = quell_is_bytes(type);
-	scratch->any = QUELL_MATCH_MALFORMED;
-	if (index >= QUELL_MAX_ARGS || values > config->values)
-		return;
-	const struct quell_arg *arg = &args[index];
-
-	switch (arg->status) {
-	case QUELL_ARG_OK:
-	case QUELL_ARG_TRUNCATED:
-		scratch->any = QUELL_MATCH_NO;
-		break;
-	case QUELL_ARG_USER_FAULT:
-		scratch->any = QUELL_MATCH_UNREADABLE;
-		return;
-	case QUELL_ARG_KERNEL_FAULT:
-	case QUELL_ARG_DISCONNECTED:
-		scratch->any = QUELL_MATCH_UNDECIDED;
-		return;
-	default:
-		scratch->any = QUELL_MATCH_NO;
-		return;
-	}
-	scratch->value_at = at + sizeof(struct quell_arg_entry);
-	for (__u32 v = 0; v < QUELL_MAX_VALUES; v++) {
-		__u32 value_at = scratch->value_at;
-		__u32 one;
-
-		if (v >= config->values || v >= values)
-			break;
-		if (scratch->is_bytes) {
-			one = quell_match_string(filter, value_at, arg, slots + index * QUELL_SLOT_BYTES, scratch,
-						 config);
-			scratch->value_at = value_at + sizeof(struct quell_string_head) +
-					    quell_round_up_8(quell_filter_u32(filter, value_at));
-		} else {
-			one = arg->number == quell_filter_u64(filter, value_at) ? QUELL_MATCH_YES : QUELL_MATCH_NO;
-			scratch->value_at = value_at + 8;
-		}
-		if (one != QUELL_MATCH_NO)
-			scratch->any = one;
-		if (one == QUELL_MATCH_YES || one == QUELL_MATCH_MALFORMED)
-			break;
-	}
-	op = scratch->op;
-	if (op == QUELL_OP_NOT_EQUAL || op == QUELL_OP_NOT_IN) {
-		__u32 any = scratch->any;
-
-		if (any == QUELL_MATCH_YES)
-			scratch->any = QUELL_MATCH_NO;
-		else if (any == QUELL_MATCH_NO)
-			scratch->any = QUELL_MATCH_YES;
-	}
-}
-
-/* matchArgs of the selector at `at`: all entries must hold. One that does not settles it; otherwise an unreadable
- * argument outweighs an undecided one. */
-static __always_inline __u32 quell_match_args(const __u8 *filter, __u32 at, const struct quell_arg *args,
-					      const __u8 *slots, struct quell_scratch *scratch,
+/* The entry at `at`; the answer goes into `scratch->any`. */
+static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, struct quell_call *call,
 					      const volatile struct quell_hook_config *config)
 {
-	at = quell_section(filter, at, QUELL_SECTION_ARGS);
+	struct quell_scratch *scratch = &call->scratch;
+	struct quell_entry_view entry = {
+		.at = at,
+		.op = quell_filter_u32(filter, at + __builtin_offsetof(struct quell_entry, op)),
+		.subject = quell_filter_u32(filter, at + __builtin_offsetof(struct quell_entry, subject)),
+		.type = quell_filter_u32(filter, at + __builtin_offsetof(struct quell_entry, arg_type)),
+		.values = quell_filter_u32(filter, at + __builtin_offsetof(struct quell_entry, values)),
+		.set = quell_filter_u32(filter, at + __builtin_offsetof(struct quell_entry, set)),
+	};
+
+	scratch->any = QUELL_MATCH_MALFORMED;
+	if (entry.subject >= QUELL_SUBJECTS || entry.op > QUELL_OP_NOT_MASK || entry.type > 63 ||
+	    entry.values > config->values || entry.set > QUELL_MAX_SETS)
+		return;
+	entry.arg = &call->arg[entry.subject];
+	/* NotMask is the one operator that has no bit in a word. */
+	__u32 not_mask = entry.op >> 6;
+	__u32 negative = not_mask | ((QUELL_NEGATIVE_OPERATORS >> (entry.op & 63)) & 1);
+
+	entry.op = (entry.op & 63) | (0 - not_mask & QUELL_OP_MASK);
+	__u32 available = quell_available(entry.arg);
+
+	if (quell_one_of(QUELL_FILE_TYPE_OPERATORS, entry.op, config)) {
+		/* The type decides alone when it is known, also where there is no path. */
+		if (quell_fresh(entry.arg->mode))
+			available = QUELL_MATCH_YES;
+		else if (available == QUELL_MATCH_YES)
+			available = QUELL_MATCH_UNDECIDED;
+	}
+	if (quell_one_of(QUELL_OP(CAPABILITIES_GAINED), entry.op, config)) {
+		__u32 other = quell_filter_u64(filter, at + sizeof(struct quell_entry));
+
+		if (other < QUELL_MAX_ARGS)
+			available = quell_both(available, quell_available(&call->arg[other]));
+	}
+	scratch->any = available;
+	if (available != QUELL_MATCH_YES)
+		return;
+	if (!quell_compare(filter, &entry, call, config)) {
+		scratch->any = QUELL_MATCH_NO;
+		return;
+	}
+	/* Swaps yes and no. */
+	__u32 any = scratch->any;
+
+	scratch->any = any ^ (negative & ~((any >> 1) | (any >> 2)) & 1);
+}
+
+/* One section of the selector at `at`: all entries must hold. One that does not settles it; otherwise an unreadable
+ * subject outweighs an undecided one, as their numbers do. Into `scratch->all`, which the caller has set. */
+static __always_inline void quell_match_section(const __u8 *filter, __u32 at, __u32 section, struct quell_call *call,
+						const volatile struct quell_hook_config *config)
+{
+	struct quell_scratch *scratch = &call->scratch;
+
+	at = quell_section(filter, at, section);
+	if (!at)
+		return;
 	__u32 entries = quell_filter_u32(filter, at + 4);
 
-	if (entries > config->arg_filters)
-		return QUELL_MATCH_MALFORMED;
-	scratch->all = QUELL_MATCH_YES;
+	if (entries > config->filters) {
+		scratch->all = QUELL_MATCH_MALFORMED;
+		return;
+	}
 	scratch->entry_at = at + sizeof(struct quell_section_head);
-	for (__u32 e = 0; e < QUELL_MAX_ARG_FILTERS; e++) {
-		if (e >= config->arg_filters || e >= entries)
+#pragma clang loop unroll(disable)
+	for (__u32 e = 0; e < QUELL_MAX_FILTERS; e++) {
+		if (e >= config->filters || e >= entries)
 			break;
 		__u32 entry = scratch->entry_at;
 
-		quell_match_arg(filter, entry, args, slots, scratch, config);
+		quell_match_entry(filter, entry, call, config);
 		__u32 one = scratch->any;
 
-		if (one == QUELL_MATCH_NO || one == QUELL_MATCH_MALFORMED)
-			return one;
-		if (one == QUELL_MATCH_UNREADABLE || (one == QUELL_MATCH_UNDECIDED && scratch->all == QUELL_MATCH_YES))
+		if (one == QUELL_MATCH_NO || one == QUELL_MATCH_MALFORMED) {
 			scratch->all = one;
+			return;
+		}
+		scratch->all += quell_without(one, scratch->all);
 		scratch->entry_at = quell_skip(filter, entry);
 	}
+}
+
+/* The selector at `at`, when the function is entered; matchPIDs is not asked again. */
+static __always_inline __u32 quell_match_selector(const __u8 *filter, __u32 at, struct quell_call *call,
+						  const volatile struct quell_hook_config *config)
+{
+	struct quell_scratch *scratch = &call->scratch;
+
+	scratch->all = QUELL_MATCH_YES;
+#pragma clang loop unroll(disable)
+	for (__u32 section = 0; section < QUELL_SECTIONS; section++) {
+		if (!((QUELL_ENTERED_SECTIONS & config->sections) >> section & 1))
+			continue;
+		quell_match_section(filter, at, section, call, config);
+		if (scratch->all == QUELL_MATCH_NO || scratch->all == QUELL_MATCH_MALFORMED)
+			break;
+	}
 	return scratch->all;
+}
+
+/* The selector at `at`, when the function returns. */
+static __always_inline __u32 quell_match_returned(const __u8 *filter, __u32 at, struct quell_call *call,
+						  const volatile struct quell_hook_config *config)
+{
+	call->scratch.all = QUELL_MATCH_YES;
+	quell_match_section(filter, at, QUELL_SECTION_RETURN_ARGS, call, config);
+	return call->scratch.all;
+}
+
+/* Whether the selector at `at` asks nothing but matchPIDs when the function is entered. */
+static __always_inline bool quell_is_open(const __u8 *filter, __u32 at)
+{
+	__u32 sections = 0;
+
+#pragma unroll
+	for (__u32 section = 0; section < QUELL_SECTIONS; section++) {
+		if ((QUELL_ENTERED_SECTIONS >> section) & 1)
+			sections |= quell_section(filter, at, section);
+	}
+	return !sections;
 }
 
 #endif

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::code::{Action, ArgStatus, ArgType, Match, Operator, RateScope, Subject};
+use crate::code::{Action, ArgStatus, ArgType, Match, Operator, RateScope, Subject, ValueKind};
 use crate::event::{self, EventArg, EventHead};
 use crate::hook::{self, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, SetKind, Stage};
 use crate::limits::LIMITS;
@@ -31,6 +31,49 @@ pub const TABLES: &[(&str, &[Code])] = &[
     ("Hook flags", hook::FLAGS),
     ("Event flags", event::FLAGS),
 ];
+
+/// Sets of operators, types and sections: what the enums say of their members, as the evaluator asks it. Bit N is the
+/// member with number N; NotMask, which has no bit, counts as Mask.
+#[must_use]
+pub fn groups() -> Vec<(&'static str, &'static str, u64)> {
+    let operators = |are: fn(Operator) -> bool| bits(Operator::ALL.iter().filter(|own| are(**own)), Operator::number);
+    let types = |are: fn(ArgType) -> bool| bits(ArgType::ALL.iter().filter(|own| are(**own)), ArgType::number);
+    vec![
+        (
+            "QUELL_NEGATIVE_OPERATORS",
+            "Hold when no value makes another operator hold; of Mask, NotMask does.",
+            operators(|own| own.positive().is_some()),
+        ),
+        (
+            "QUELL_RANGE_OPERATORS",
+            "Have ranges for values.",
+            operators(|own| own.values(false) == ValueKind::Ranges),
+        ),
+        (
+            "QUELL_NETWORK_OPERATORS",
+            "Have networks for values.",
+            operators(|own| own.values(false) == ValueKind::Networks),
+        ),
+        (
+            "QUELL_STRING_OPERATORS",
+            "Have strings for values, at least of types of bytes.",
+            operators(|own| own.values(true) == ValueKind::Strings),
+        ),
+        ("QUELL_BYTES_TYPES", "Strings of bytes.", types(ArgType::is_bytes)),
+        ("QUELL_PATH_TYPES", "Paths, whose end is known when they were cut.", types(ArgType::is_path)),
+        ("QUELL_CONNECTION_TYPES", "Read as a struct quell_connection.", types(ArgType::is_connection)),
+        ("QUELL_SIGNED_TYPES", "Compared as signed numbers.", types(ArgType::is_signed)),
+        (
+            "QUELL_ENTERED_SECTIONS",
+            "Entries that are looked at when the function is entered.",
+            bits(Section::ENTERED.iter(), Section::number),
+        ),
+    ]
+}
+
+fn bits<'a, T: Copy + 'a>(members: impl Iterator<Item = &'a T>, number: fn(T) -> u32) -> u64 {
+    members.filter_map(|member| 1u64.checked_shl(number(*member))).fold(0, |bits, bit| bits | bit)
+}
 
 /// Every record.
 pub const RECORDS: &[Layout] = &[
@@ -69,6 +112,10 @@ pub fn header() -> String {
         for code in *codes {
             let _ = writeln!(out, "{}#define {} {}", comment(code.doc, ""), code.c_name, code.value);
         }
+    }
+    out.push_str("\n/* Groups: bit N is the member with number N */\n");
+    for (name, doc, bits) in groups() {
+        let _ = writeln!(out, "{}#define {name} 0x{bits:x}ULL", comment(doc, ""));
     }
     for record in RECORDS {
         let _ = write!(out, "\n{}struct {} {{\n", comment(record.doc, ""), record.c_name);

@@ -1,0 +1,112 @@
+/* The steps of a decision, each of which is one stage of the gateway: which selectors the process leaves, one search, one
+ * selector. Pure, as the evaluator is: the gateway joins them by tail calls, the host by a loop. */
+#ifndef QUELL_STEPS_H
+#define QUELL_STEPS_H
+
+#include "search.h"
+#include "selector.h"
+
+/* How a step went. */
+#define QUELL_STEP_NEXT 0
+#define QUELL_STEP_MATCHED 1
+#define QUELL_STEP_NO_MATCH 2
+/* The bytes are not selectors that the hook's constants describe; the selector is passed over. */
+#define QUELL_STEP_MALFORMED 4
+
+/* matchPIDs of every selector: which ones this process leaves; their offsets are kept for the steps behind. The answer is
+ * a QUELL_PROCESS_* number; for ACCEPT the selector is set. */
+static __always_inline __u32 quell_filter_process(struct quell_call *call, const __u8 *filter, __u32 *malformed,
+						  const volatile struct quell_hook_config *config)
+{
+	__u32 at = sizeof(struct quell_filter_head);
+	__u32 verdict = QUELL_PROCESS_REJECT;
+
+	call->candidates = 0;
+	call->searched = 0;
+	call->found = 0;
+	call->selector = QUELL_NO_SELECTOR;
+	for (__u32 s = 0; s < QUELL_MAX_SELECTORS; s++) {
+		if (s >= config->selectors)
+			break;
+		call->selector_at[s] = at;
+		__u32 result = quell_match_pids(filter, at, &call->process, &call->scratch, config);
+
+		if (result == QUELL_MATCH_MALFORMED)
+			*malformed += 1;
+		if (result == QUELL_MATCH_YES) {
+			if (verdict == QUELL_PROCESS_REJECT) {
+				verdict = QUELL_PROCESS_CONTINUE;
+				if (quell_is_open(filter, at)) {
+					verdict = QUELL_PROCESS_ACCEPT;
+					call->selector = s;
+				}
+			}
+			call->candidates |= 1U << s;
+		}
+		at = quell_skip(filter, at);
+	}
+	return verdict;
+}
+
+/* One search: whether its subject has a value of its entry. What could not be read has none. */
+static __always_inline void quell_step_search(struct quell_call *call, const struct quell_search_table *table,
+					      const volatile struct quell_hook_config *config)
+{
+	__u32 search = call->searched;
+	__u32 subject = table->subject;
+
+	call->searched = search + 1;
+	if (subject >= QUELL_SUBJECTS)
+		return;
+	const struct quell_arg *arg = &call->arg[subject];
+
+	if (quell_available(arg) != QUELL_MATCH_YES)
+		return;
+	if (subject >= QUELL_SLOTS)
+		subject = QUELL_SLOTS - 1;
+	__u32 found = quell_search(table, &call->slot[subject * QUELL_SLOT_BYTES], quell_fresh(arg->start),
+				   quell_fresh(arg->length), config);
+
+	call->found |= found << (search & 31);
+}
+
+/* The first selector that is left. An enforcing one takes what is undecided for a match; of the others, the event says that
+ * something could not be read. */
+static __always_inline __u32 quell_step_filter(struct quell_call *call, const __u8 *filter,
+					       const volatile struct quell_hook_config *config)
+{
+	__u32 candidates = call->candidates, selector = 0, step = 0;
+
+#pragma unroll
+	for (__u32 s = QUELL_MAX_SELECTORS; s > 0; s--) {
+		__u64 left = quell_is_zero(candidates & (1U << (s - 1))) - 1;
+
+		selector = (selector & ~left) | ((s - 1) & left);
+	}
+	if (!candidates)
+		return QUELL_STEP_NO_MATCH;
+	candidates &= candidates - 1;
+	call->candidates = candidates;
+	__u32 at = call->selector_at[selector & (QUELL_MAX_SELECTORS - 1)];
+	__u32 result = quell_match_selector(filter, at, call, config);
+	__u32 enforces = quell_filter_u32(filter, at + 4) & QUELL_SELECTOR_ENFORCES;
+
+	if (result == QUELL_MATCH_MALFORMED)
+		step = QUELL_STEP_MALFORMED;
+	if (result == QUELL_MATCH_UNDECIDED && enforces) {
+		call->flags |= QUELL_EVENT_FAILED_CLOSED;
+		result = QUELL_MATCH_YES;
+	}
+	if (result == QUELL_MATCH_YES) {
+		call->selector = selector;
+		call->flags &= ~QUELL_EVENT_UNREADABLE;
+		return QUELL_STEP_MATCHED;
+	}
+	if (result == QUELL_MATCH_UNDECIDED || result == QUELL_MATCH_UNREADABLE)
+		call->flags |= QUELL_EVENT_UNREADABLE;
+	if (!call->candidates)
+		return step | QUELL_STEP_NO_MATCH;
+	return step;
+}
+
+#endif
