@@ -17,16 +17,24 @@ use crate::selector::compile::CompiledHook;
 /// # Errors
 /// When the object lacks a map, or the loader refuses the size.
 pub(super) fn size(open: &mut OpenObject, hook: &PlannedHook) -> libbpf_rs::Result<()> {
-    let sets = &hook.compiled.sets;
-    let mut sizes: Vec<(&str, u32)> =
-        SetKind::ALL.iter().map(|kind| (set_map(*kind), entries(members(sets, *kind).len()))).collect();
-    sizes.push((SEARCH_MAP, entries(sets.searches.len())));
-    sizes.push((RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 }));
-    for (name, size) in sizes {
-        let mut map = open.maps_mut().find(|map| map.name() == name).ok_or_else(|| missing(name))?;
-        map.set_max_entries(size)?;
+    size_sets(open, &hook.compiled.sets)?;
+    size_map(open, RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 })
+}
+
+/// The same for the maps of sets and searches alone.
+///
+/// # Errors
+/// As for a whole hook.
+pub fn size_sets(open: &mut OpenObject, sets: &Sets) -> libbpf_rs::Result<()> {
+    for kind in SetKind::ALL {
+        size_map(open, set_map(*kind), entries(members(sets, *kind).len()))?;
     }
-    Ok(())
+    size_map(open, SEARCH_MAP, entries(sets.searches.len()))
+}
+
+fn size_map(open: &mut OpenObject, name: &str, size: u32) -> libbpf_rs::Result<()> {
+    let mut map = open.maps_mut().find(|map| map.name() == name).ok_or_else(|| missing(name))?;
+    map.set_max_entries(size)
 }
 
 /// A map has at least one entry.
@@ -48,6 +56,15 @@ pub(super) fn fill(object: &Object, compiled: &CompiledHook) -> libbpf_rs::Resul
         let descriptor = std::os::fd::AsRawFd::as_raw_fd(&program.as_fd()).to_le_bytes();
         stages.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
     }
+    fill_selectors(object, compiled)
+}
+
+/// The same without the program array: what the evaluator reads.
+///
+/// # Errors
+/// As for a whole hook.
+pub fn fill_selectors(object: &Object, compiled: &CompiledHook) -> libbpf_rs::Result<()> {
+    let map = |name: &str| object.maps().find(|map| map.name() == name).ok_or_else(|| missing(name));
     map(FILTER_MAP)?.update(&0_u32.to_le_bytes(), &*compiled.filter, MapFlags::ANY)?;
     for kind in SetKind::ALL {
         let set = map(set_map(*kind))?;

@@ -2,7 +2,7 @@
 
 pub mod attach;
 pub mod effect;
-mod fill;
+pub mod fill;
 pub mod layout;
 pub mod load;
 pub mod plan;
