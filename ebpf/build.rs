@@ -3,7 +3,7 @@
 //! -mcpu=v2: v3 objects do not load on 5.4, and newer clang would default to v3. The debug information that `-g` adds
 //! beside BTF is stripped: it would triple the agent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -18,11 +18,25 @@ fn main() -> Result<()> {
     for folder in ["c", "include", "host"] {
         println!("cargo::rerun-if-changed={folder}");
     }
+    let mut objects = vec!["kprobe"];
+    if cfg!(feature = "evaluate-object") {
+        objects.push("evaluate");
+    }
+    for object in objects {
+        compile(object, &out, &headers, &clang, &strip)?;
+    }
+    #[cfg(feature = "host-selector")]
+    host_selector(&clang)?;
+    Ok(())
+}
+
+/// One object.
+fn compile(name: &str, out: &Path, headers: &str, clang: &str, strip: &str) -> Result<()> {
     // <asm/types.h> of the build machine: the multiarch folder is not on clang's path for the bpf target.
     let multiarch = format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH);
-    let object = out.join("kprobe.bpf.o");
+    let (source, object) = (format!("c/{name}.bpf.c"), out.join(format!("{name}.bpf.o")));
     duct::cmd!(
-        &clang,
+        clang,
         "-target",
         "bpf",
         "-mcpu=v2",
@@ -35,23 +49,19 @@ fn main() -> Result<()> {
         "-I",
         "include",
         "-I",
-        &headers,
+        headers,
         "-I",
         &multiarch,
         "-c",
-        "c/kprobe.bpf.c",
+        &source,
         "-o",
         &object
     )
     .run()
-    .with_context(|| {
-        format!("failed to compile c/kprobe.bpf.c with {clang}: is it installed? ci/install.sh does it")
-    })?;
-    duct::cmd!(&strip, "-g", &object).run().with_context(|| {
+    .with_context(|| format!("failed to compile {source} with {clang}: is it installed? ci/install.sh does it"))?;
+    duct::cmd!(strip, "-g", &object).run().with_context(|| {
         format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it")
     })?;
-    #[cfg(feature = "host-selector")]
-    host_selector(&clang)?;
     Ok(())
 }
 

@@ -10,6 +10,20 @@ pub mod host;
 /// The generic kprobe gateway with its stages.
 pub const KPROBE_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kprobe.bpf.o"));
 
+/// The evaluator and the path walk for `BPF_PROG_TEST_RUN`: [`EVALUATE_ENTRY`], [`EVALUATE_STAGES`], [`WALK_ENTRY`].
+#[cfg(feature = "evaluate-object")]
+pub const EVALUATE_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evaluate.bpf.o"));
+/// The program of [`EVALUATE_OBJECT`] that decides one call.
+#[cfg(feature = "evaluate-object")]
+pub const EVALUATE_ENTRY: &str = "evaluate";
+/// The stages behind it, for their slots in [`STAGE_MAP`].
+#[cfg(feature = "evaluate-object")]
+pub const EVALUATE_STAGES: &[(Stage, &str)] =
+    &[(Stage::Search, "evaluate_search"), (Stage::Filter, "evaluate_filter")];
+/// The program of [`EVALUATE_OBJECT`] that walks the path of a descriptor.
+#[cfg(feature = "evaluate-object")]
+pub const WALK_ENTRY: &str = "walk_descriptor";
+
 /// The program that is attached; it begins the way through the stages.
 pub const KPROBE_ENTRY: &str = "generic_kprobe_event";
 
