@@ -4,6 +4,7 @@
 //! (bytes), [`hook::plan::Plan`] (for one kernel), [`hook::attach::Attached`] (in force). Nothing before the plan knows
 //! a kernel; [`run`] alone joins the stages.
 
+pub mod bytes;
 pub mod check;
 pub mod event;
 pub mod exit;

@@ -5,12 +5,17 @@ pub mod canonical;
 mod code;
 pub mod compile;
 mod config;
+pub mod decode;
+mod decode_entry;
+pub mod describe;
+pub mod document;
 mod entries;
 mod error;
 pub mod explain;
 pub mod host_namespaces;
 mod place;
 mod search;
+pub mod set_document;
 mod sets;
 mod words;
 

@@ -52,7 +52,7 @@ pub(super) fn longest(values: &ValueTree) -> usize {
 pub(super) fn add(sets: &mut Sets, kind: SetKind, set: u32, values: &ValueTree) {
     match values {
         ValueTree::Numbers(numbers) => {
-            sets.numbers.extend(numbers.iter().map(|number| self::number(set, *number)))
+            sets.numbers.extend(numbers.iter().map(|number| self::number(set, *number)));
         }
         ValueTree::Ranges(ranges) => {
             for (least, greatest) in ranges {

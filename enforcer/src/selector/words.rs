@@ -6,7 +6,6 @@ use quell_wire::code::{Action, ArgType, Operator, RateScope, Subject};
 use quell_wire::selector::{FAMILY_4, HOST_NAMESPACE, Network};
 use quell_wire::tree::{ActionTree, EntryTree, PidTree, ValueTree};
 
-use super::code::operator as named;
 use crate::policy::ast::{CapabilitySet, Namespace};
 
 /// Members of a set that a listing shows.
@@ -183,9 +182,4 @@ pub(super) fn action(action: &ActionTree) -> String {
         Action::NotifyEnforcer => format!("{name} (error {}, signal {second})", first.cast_signed()),
         Action::Set => format!("{name} (argument {first} of the function: {second})"),
     }
-}
-
-/// An operator by its name in the language, for messages.
-pub(super) fn operator_name(operator: Operator) -> &'static str {
-    named(operator).map_or("NotMask", crate::policy::ast::Operator::name)
 }
