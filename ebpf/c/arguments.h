@@ -1,80 +1,10 @@
-/* Arguments: from a register to a number or to bytes in a slot, each with a status. */
+/* Arguments: from a register to a number, bytes or a connection in a slot, each with a status. */
 #ifndef QUELL_ARGUMENTS_H
 #define QUELL_ARGUMENTS_H
 
-#include "path.h"
-
-/* What a system call is given is user memory, whatever the caller claims; a kernel function may be given either, and on
- * x86-64 kernel addresses have the highest bit set. */
-#define QUELL_IS_KERNEL(pointer) (!(config.flags & QUELL_HOOK_SYSCALL) && (__s64)(pointer) < 0)
-
-/* Bytes that a string read asks for: one more than is kept, and the NUL, so that a string of exactly the limit is whole. */
-#define QUELL_STRING_READ_BYTES (QUELL_MAX_STRING_BYTES + 2)
-
-static __always_inline void quell_read_string(__u64 pointer, struct quell_arg *arg, __u8 *slot)
-{
-	bool kernel = QUELL_IS_KERNEL(pointer);
-	long length = kernel ? bpf_probe_read_kernel_str(slot, QUELL_STRING_READ_BYTES, (const void *)pointer) :
-			       bpf_probe_read_user_str(slot, QUELL_STRING_READ_BYTES, (const void *)pointer);
-
-	arg->start = 0;
-	arg->length = 0;
-	if (length < 0) {
-		if (kernel) {
-			quell_fault(QUELL_FAULT_KERNEL_STRING, length);
-			arg->status = QUELL_ARG_KERNEL_FAULT;
-		} else {
-			quell_fault(QUELL_FAULT_USER_STRING, length);
-			arg->status = QUELL_ARG_USER_FAULT;
-		}
-		return;
-	}
-	/* The length counts the NUL. */
-	if (length > QUELL_MAX_STRING_BYTES + 1) {
-		quell_count(truncated);
-		arg->status = QUELL_ARG_TRUNCATED;
-		arg->length = QUELL_MAX_STRING_BYTES;
-		return;
-	}
-	arg->status = QUELL_ARG_OK;
-	arg->length = length ? length - 1 : 0;
-}
-
-static __always_inline void quell_read_buffer(__u64 pointer, __u64 size, struct quell_arg *arg, __u8 *slot)
-{
-	bool kernel = QUELL_IS_KERNEL(pointer);
-	__u64 length = size;
-	long error;
-
-	arg->number = size;
-	arg->start = 0;
-	arg->length = 0;
-	arg->status = QUELL_ARG_OK;
-	if (length > QUELL_MAX_STRING_BYTES) {
-		length = QUELL_MAX_STRING_BYTES;
-		arg->status = QUELL_ARG_TRUNCATED;
-		quell_count(truncated);
-	}
-	if (length == 0)
-		return;
-	/* Keeps the bound that the verifier saw on the register that the helper gets. */
-	asm volatile("" : "+r"(length));
-	if (length > QUELL_MAX_STRING_BYTES)
-		return;
-	error = kernel ? bpf_probe_read_kernel(slot, length, (const void *)pointer) :
-			 bpf_probe_read_user(slot, length, (const void *)pointer);
-	if (error) {
-		if (kernel) {
-			quell_fault(QUELL_FAULT_KERNEL_BUFFER, error);
-			arg->status = QUELL_ARG_KERNEL_FAULT;
-		} else {
-			quell_fault(QUELL_FAULT_USER_BUFFER, error);
-			arg->status = QUELL_ARG_USER_FAULT;
-		}
-		return;
-	}
-	arg->length = length;
-}
+#include "buffer.h"
+#include "connection.h"
+#include "file.h"
 
 static __always_inline void quell_set_number(struct quell_arg *arg, __u64 number)
 {
@@ -82,7 +12,62 @@ static __always_inline void quell_set_number(struct quell_arg *arg, __u64 number
 	arg->number = number;
 }
 
-/* Reads one argument. `type` and `size_index` are constants of the hook: one branch is left of the switch. */
+/* 64 capability bits behind a pointer. */
+static __always_inline void quell_read_capabilities(__u64 pointer, struct quell_arg *arg)
+{
+	struct quell_kernel_cap capabilities = {};
+
+	if (!quell_read_given(&capabilities, sizeof(capabilities), pointer, QUELL_IS_KERNEL(pointer), arg))
+		return;
+	quell_set_number(arg, capabilities.bits);
+}
+
+/* TS_COMPAT of the kernel: the task is in a system call of the 32-bit ABI. */
+#define QUELL_TS_COMPAT 2
+#define QUELL_COMPATIBLE_SYSCALL (1ULL << 31)
+
+static __always_inline void quell_read_syscall(__u64 number, struct quell_arg *arg)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 status = 0;
+
+	if (!quell_read(&status, &task->thread_info.status, QUELL_FAULT_TASK)) {
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+		return;
+	}
+	quell_set_number(arg, status & QUELL_TS_COMPAT ? number | QUELL_COMPATIBLE_SYSCALL : number);
+}
+
+static __always_inline void quell_read_filename(struct filename *filename, struct quell_arg *arg, __u8 *slot)
+{
+	const char *name = 0;
+
+	if (!quell_read(&name, &filename->name, QUELL_FAULT_KERNEL_STRING)) {
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+		return;
+	}
+	quell_read_string((__u64)name, arg, slot);
+}
+
+static __always_inline void quell_read_net_device(struct net_device *device, struct quell_arg *arg, __u8 *slot)
+{
+	if (!device) {
+		/* No device, hence no name. */
+		arg->status = QUELL_ARG_NO_PATH;
+		return;
+	}
+	long length = bpf_core_read_str(slot, sizeof(device->name), &device->name);
+
+	if (length < 0) {
+		quell_fault(QUELL_FAULT_KERNEL_STRING, length);
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+		return;
+	}
+	arg->status = QUELL_ARG_OK;
+	arg->length = length ? length - 1 : 0;
+}
+
+/* Reads one argument. `type` is a constant of the hook: one branch is left of the switch. */
 static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 size,
 						struct quell_arg *arg, __u8 *slot)
 {
@@ -106,6 +91,7 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 		break;
 	case QUELL_TYPE_INT:
 	case QUELL_TYPE_S32:
+	case QUELL_TYPE_CAPABILITY:
 		quell_set_number(arg, (__s64)(__s32)value);
 		break;
 	case QUELL_TYPE_U32:
@@ -116,30 +102,60 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 	case QUELL_TYPE_SIZE_T:
 		quell_set_number(arg, value);
 		break;
+	case QUELL_TYPE_SYSCALL64:
+		quell_read_syscall(value, arg);
+		break;
+	case QUELL_TYPE_KERNEL_CAP:
+	case QUELL_TYPE_CAP_INHERITABLE:
+	case QUELL_TYPE_CAP_PERMITTED:
+	case QUELL_TYPE_CAP_EFFECTIVE:
+		quell_read_capabilities(value, arg);
+		break;
 	case QUELL_TYPE_FD:
-		quell_read_fd(value, arg, slot);
-		break;
 	case QUELL_TYPE_FILE:
-		quell_read_file((struct file *)value, arg, slot);
+	case QUELL_TYPE_LINUX_BINPRM:
+	case QUELL_TYPE_KIOCB: {
+		struct file *file = quell_file_of(type, value, arg);
+
+		if (file)
+			quell_read_file(file, arg, slot);
 		break;
+	}
 	case QUELL_TYPE_PATH:
 		quell_read_path((struct path *)value, arg, slot);
 		break;
-	case QUELL_TYPE_FILENAME: {
-		const char *name = 0;
-
-		if (!quell_read(&name, &((struct filename *)value)->name, QUELL_FAULT_KERNEL_STRING)) {
-			arg->status = QUELL_ARG_KERNEL_FAULT;
-			break;
-		}
-		quell_read_string((__u64)name, arg, slot);
+	case QUELL_TYPE_DENTRY:
+		quell_read_dentry((struct dentry *)value, arg, slot);
 		break;
-	}
+	case QUELL_TYPE_FILENAME:
+		quell_read_filename((struct filename *)value, arg, slot);
+		break;
 	case QUELL_TYPE_STRING:
 		quell_read_string(value, arg, slot);
 		break;
 	case QUELL_TYPE_CHAR_BUF:
 		quell_read_buffer(value, size, arg, slot);
+		break;
+	case QUELL_TYPE_CHAR_IOVEC:
+		quell_read_buffers(value, size, arg, slot);
+		break;
+	case QUELL_TYPE_NET_DEVICE:
+		quell_read_net_device((struct net_device *)value, arg, slot);
+		break;
+	case QUELL_TYPE_SOCK:
+		quell_read_sock((struct sock *)value, arg, slot);
+		break;
+	case QUELL_TYPE_SOCKET:
+		quell_read_socket((struct socket *)value, arg, slot);
+		break;
+	case QUELL_TYPE_SKB:
+		quell_read_skb((struct sk_buff *)value, arg, slot);
+		break;
+	case QUELL_TYPE_SOCKADDR:
+		quell_read_sockaddr(value, QUELL_IS_KERNEL(value), arg, slot);
+		break;
+	case QUELL_TYPE_SOCKADDR_UN:
+		quell_read_sockaddr_un(value, arg, slot);
 		break;
 	}
 }
@@ -164,34 +180,6 @@ static __always_inline void quell_read_arguments(struct quell_call *call, __u32 
 			size = (__u8)size;
 		quell_read_argument(config.arg_type[i], value, size, &call->arg[i], &call->slot[i * QUELL_SLOT_BYTES]);
 	}
-}
-
-/* The path of the calling process's executable; kernel threads have none. */
-static __always_inline void quell_read_executable(struct quell_arg *arg, __u8 *slot)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct mm_struct *mm = 0;
-	struct file *file = 0;
-
-	arg->status = QUELL_ARG_ABSENT;
-	arg->mode = 0;
-	arg->start = 0;
-	arg->length = 0;
-	arg->number = 0;
-	if (!quell_read(&mm, &task->mm, QUELL_FAULT_TASK) || !mm)
-		return;
-	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK) || !file)
-		return;
-	quell_read_file(file, arg, slot);
-}
-
-/* Reads the subjects whose bit is set in `wanted`, which is a constant of the hook. */
-static __always_inline void quell_read_subjects(struct quell_call *call, __u32 wanted)
-{
-	quell_read_arguments(call, wanted);
-	if (wanted & (1U << QUELL_SUBJECT_EXECUTABLE))
-		quell_read_executable(&call->arg[QUELL_SUBJECT_EXECUTABLE],
-				      &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES]);
 }
 
 #endif

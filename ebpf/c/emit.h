@@ -2,7 +2,9 @@
 #ifndef QUELL_EMIT_H
 #define QUELL_EMIT_H
 
+#include "actions.h"
 #include "process.h"
+#include "rate.h"
 
 /* Appends one argument with its bytes; what does not fit is cut, and the event says so. */
 static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u32 at, __u32 type,
@@ -71,7 +73,7 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	head->tid = ids;
 	head->uid = bpf_get_current_uid_gid();
 	head->args = config.args;
-	head->signal = 0;
+	head->signal = call->signal;
 	head->kernel_frames = 0;
 	head->user_frames = 0;
 	head->start_ns = 0;
@@ -95,7 +97,20 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	quell_read(&head->parent_comm, &parent->comm, QUELL_FAULT_TASK);
 }
 
-static __always_inline void quell_post(struct quell_call *call)
+/* Puts a stack behind the head, where `at` says. Gives its frames. */
+static __always_inline __u32 quell_append_stack(void *context, struct quell_event_buffer *event, __u32 at, __u64 flags)
+{
+	/* The mask is for the verifier: at most one other stack is in front of this one. */
+	long length = bpf_get_stack(context, &event->bytes[at & 1023], QUELL_MAX_FRAMES * sizeof(__u64), flags);
+
+	if (length < 0) {
+		quell_fault(QUELL_FAULT_STACK, length);
+		return 0;
+	}
+	return (length / sizeof(__u64)) & (2 * QUELL_MAX_FRAMES - 1);
+}
+
+static __always_inline void quell_post(void *context, struct quell_call *call)
 {
 	__u32 zero = 0;
 	struct quell_event_buffer *event = bpf_map_lookup_elem(&event_heap, &zero);
@@ -105,11 +120,26 @@ static __always_inline void quell_post(struct quell_call *call)
 		quell_count(lost);
 		return;
 	}
+	if ((config.flags & QUELL_HOOK_RATE_LIMITS) && call->rate_ms &&
+	    quell_is_held_back(call, (struct quell_rate_key *)event->bytes)) {
+		quell_count(rate_limited);
+		return;
+	}
 	struct quell_event_head *head = (struct quell_event_head *)event->bytes;
 	__u32 at = sizeof(*head);
 	__u32 flags = 0;
 
 	quell_fill_head(head, call);
+	if (config.flags & QUELL_HOOK_STACKS) {
+		if (call->stacks & QUELL_STACK_KERNEL) {
+			head->kernel_frames = quell_append_stack(context, event, at, 0);
+			at += head->kernel_frames * sizeof(__u64);
+		}
+		if (call->stacks & QUELL_STACK_USER) {
+			head->user_frames = quell_append_stack(context, event, at, BPF_F_USER_STACK);
+			at += head->user_frames * sizeof(__u64);
+		}
+	}
 	at = quell_append(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_SUBJECT_EXECUTABLE],
 			  &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES], &flags);
 #pragma unroll

@@ -5,6 +5,8 @@
 #include "maps.h"
 
 #define QUELL_ENOENT 2
+#define QUELL_ESRCH 3
+#define QUELL_E2BIG 7
 #define QUELL_EINVAL 22
 
 /* Counts `error`, which is negative, at `site`, which is a constant. */

@@ -9,9 +9,9 @@
 #define QUELL_GATEWAY_H
 
 #include "actions.h"
-#include "arguments.h"
 #include "emit.h"
 #include "steps.h"
+#include "subjects.h"
 
 /* What an event holds besides what filters looked at. */
 #define QUELL_EVENT_SUBJECTS ((1U << QUELL_MAX_ARGS) - 1 | 1U << QUELL_SUBJECT_EXECUTABLE)
@@ -56,9 +56,8 @@ static __always_inline int quell_hook(struct pt_regs *context)
 		return 0;
 	}
 	call->flags = 0;
-	call->actions = 0;
 	call->selector = QUELL_NO_SELECTOR;
-	call->signal_result = QUELL_SIGNAL_NOT_SENT;
+	quell_reset_actions(call);
 	if (!quell_read_registers(context, call->reg))
 		return quell_abort();
 	quell_go(context, QUELL_STAGE_PROCESS_FILTER);
@@ -178,18 +177,22 @@ static __always_inline int quell_stage_actions(struct pt_regs *context)
 	if (!call || !filter || call->selector >= QUELL_MAX_SELECTORS)
 		return quell_lost();
 	quell_perform(call, filter, call->selector_at[call->selector & (QUELL_MAX_SELECTORS - 1)]);
+	if (call->no_post) {
+		quell_count(not_posted);
+		return 0;
+	}
 	quell_go(context, QUELL_STAGE_POST);
 	return quell_lost();
 }
 
-static __always_inline int quell_stage_post(void)
+static __always_inline int quell_stage_post(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 
 	if (!call)
 		return quell_lost();
 	quell_read_subjects(call, QUELL_EVENT_SUBJECTS & ~config.filtered);
-	quell_post(call);
+	quell_post(context, call);
 	return 0;
 }
 

@@ -18,16 +18,33 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct super_block {
+	struct dentry *s_root;
+	unsigned long s_flags;
+};
+
+struct inode {
+	unsigned short i_mode;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
 	struct dentry *mnt_root;
 };
 
-struct mnt_namespace;
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
 
 struct mount {
 	struct mount *mnt_parent;
@@ -50,6 +67,18 @@ struct filename {
 	const char *name;
 };
 
+struct linux_binprm {
+	struct file *file;
+};
+
+struct kiocb {
+	struct file *ki_filp;
+};
+
+struct net_device {
+	char name[16];
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
@@ -63,7 +92,58 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
-struct pid_namespace;
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct uts_namespace {
+	struct ns_common ns;
+};
+
+struct ipc_namespace {
+	struct ns_common ns;
+};
+
+struct time_namespace {
+	struct ns_common ns;
+};
+
+struct cgroup_namespace {
+	struct ns_common ns;
+};
+
+struct user_namespace {
+	struct ns_common ns;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	/* Linux 5.6 (commit 769071ac9f20). */
+	struct time_namespace *time_ns;
+	struct time_namespace *time_ns_for_children;
+	struct cgroup_namespace *cgroup_ns;
+};
+
+/* 64 bits; before Linux 6.3 (commit f122a08b197d) two words of 32, in the same order. The kernel's type has another name in
+ * every version, which does not matter: only structs that hold it are relocated. */
+struct quell_kernel_cap {
+	__u64 bits;
+};
+
+struct cred {
+	struct quell_kernel_cap cap_inheritable;
+	struct quell_kernel_cap cap_permitted;
+	struct quell_kernel_cap cap_effective;
+	struct user_namespace *user_ns;
+};
 
 struct upid {
 	int nr;
@@ -75,7 +155,12 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct thread_info {
+	__u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
@@ -84,11 +169,55 @@ struct task_struct {
 	char comm[16];
 	struct mm_struct *mm;
 	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct cred *cred;
 };
 
 /* Before Linux 5.5 (commit cf25e24db61c) start_boottime was called real_start_time. */
 struct task_struct___before_5_5 {
 	__u64 real_start_time;
+};
+
+struct in6_addr {
+	__u8 bytes[16];
+};
+
+struct quell_atomic64 {
+	__s64 counter;
+};
+
+struct sock_common {
+	__u32 skc_daddr;
+	__u32 skc_rcv_saddr;
+	/* Of the destination in network byte order, of the source in host byte order. */
+	__u16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	unsigned char skc_state;
+	/* Only with CONFIG_IPV6. */
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	struct quell_atomic64 skc_cookie;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	/* Bit fields before Linux 5.6 (commit bf9765145b85). */
+	__u16 sk_type;
+	__u16 sk_protocol;
+};
+
+struct socket {
+	short type;
+	struct sock *sk;
+};
+
+struct sk_buff {
+	struct sock *sk;
+	__u16 protocol;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 #pragma clang attribute pop

@@ -1,0 +1,198 @@
+/* Text: strings and buffers of the caller, each from its start. */
+#ifndef QUELL_BUFFER_H
+#define QUELL_BUFFER_H
+
+#include "fault.h"
+#include "kernel_types.h"
+
+/* What a system call is given is user memory, whatever the caller claims; a kernel function may be given either, and on
+ * x86-64 kernel addresses have the highest bit set. */
+#define QUELL_IS_KERNEL(pointer) (!(config.flags & QUELL_HOOK_SYSCALL) && (__s64)(pointer) < 0)
+
+/* Bytes that a string read asks for: one more than is kept, and the NUL, so that a string of exactly the limit is whole. */
+#define QUELL_STRING_READ_BYTES (QUELL_MAX_STRING_BYTES + 2)
+
+static __always_inline void quell_read_string(__u64 pointer, struct quell_arg *arg, __u8 *slot)
+{
+	bool kernel = QUELL_IS_KERNEL(pointer);
+	long length = kernel ? bpf_probe_read_kernel_str(slot, QUELL_STRING_READ_BYTES, (const void *)pointer) :
+			       bpf_probe_read_user_str(slot, QUELL_STRING_READ_BYTES, (const void *)pointer);
+
+	if (length < 0) {
+		if (kernel) {
+			quell_fault(QUELL_FAULT_KERNEL_STRING, length);
+			arg->status = QUELL_ARG_KERNEL_FAULT;
+		} else {
+			quell_fault(QUELL_FAULT_USER_STRING, length);
+			arg->status = QUELL_ARG_USER_FAULT;
+		}
+		return;
+	}
+	/* The length counts the NUL. */
+	if (length > QUELL_MAX_STRING_BYTES + 1) {
+		quell_count(truncated);
+		arg->status = QUELL_ARG_TRUNCATED;
+		arg->length = QUELL_MAX_STRING_BYTES;
+		return;
+	}
+	arg->status = QUELL_ARG_OK;
+	arg->length = length ? length - 1 : 0;
+}
+
+static __always_inline void quell_read_buffer(__u64 pointer, __u64 size, struct quell_arg *arg, __u8 *slot)
+{
+	bool kernel = QUELL_IS_KERNEL(pointer);
+	__u64 length = size;
+	long error;
+
+	arg->number = size;
+	arg->status = QUELL_ARG_OK;
+	if (length > QUELL_MAX_STRING_BYTES) {
+		length = QUELL_MAX_STRING_BYTES;
+		arg->status = QUELL_ARG_TRUNCATED;
+		quell_count(truncated);
+	}
+	if (length == 0)
+		return;
+	/* Keeps the bound that the verifier saw on the register that the helper gets. */
+	asm volatile("" : "+r"(length));
+	if (length > QUELL_MAX_STRING_BYTES)
+		return;
+	error = kernel ? bpf_probe_read_kernel(slot, length, (const void *)pointer) :
+			 bpf_probe_read_user(slot, length, (const void *)pointer);
+	if (error) {
+		if (kernel) {
+			quell_fault(QUELL_FAULT_KERNEL_BUFFER, error);
+			arg->status = QUELL_ARG_KERNEL_FAULT;
+		} else {
+			quell_fault(QUELL_FAULT_USER_BUFFER, error);
+			arg->status = QUELL_ARG_USER_FAULT;
+		}
+		return;
+	}
+	arg->length = length;
+}
+
+/* struct iovec (uapi). */
+struct quell_iovec {
+	__u64 base;
+	__u64 length;
+};
+
+/* Notes that a buffer could not be read. */
+static __always_inline void quell_unreadable_buffer(struct quell_arg *arg, long error, bool kernel)
+{
+	arg->length = 0;
+	if (kernel) {
+		quell_fault(QUELL_FAULT_KERNEL_BUFFER, error);
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+	} else {
+		quell_fault(QUELL_FAULT_USER_BUFFER, error);
+		arg->status = QUELL_ARG_USER_FAULT;
+	}
+}
+
+/* `count` buffers, one behind the other. The vector may be the kernel's copy; what it points to is the caller's. */
+static __always_inline void quell_read_buffers(__u64 vector, __u64 count, struct quell_arg *arg, __u8 *slot)
+{
+	bool kernel = QUELL_IS_KERNEL(vector);
+	/* In memory and read anew in every step, as in a path walk. */
+	volatile __u32 *at = &arg->length;
+	volatile __u64 *asked = &arg->number;
+
+	arg->status = QUELL_ARG_OK;
+	for (__u32 i = 0; i < QUELL_MAX_IOVECS; i++) {
+		struct quell_iovec one = {};
+		const void *from = (const void *)(vector + i * sizeof(one));
+
+		if (i >= count)
+			break;
+		long error = kernel ? bpf_probe_read_kernel(&one, sizeof(one), from) :
+				      bpf_probe_read_user(&one, sizeof(one), from);
+
+		if (error) {
+			quell_unreadable_buffer(arg, error, kernel);
+			return;
+		}
+		__u32 used = *at;
+		__u64 length = one.length;
+
+		*asked += length;
+		if (used > QUELL_MAX_STRING_BYTES)
+			break;
+		if (length > QUELL_MAX_STRING_BYTES - used) {
+			length = QUELL_MAX_STRING_BYTES - used;
+			arg->status = QUELL_ARG_TRUNCATED;
+		}
+		if (length == 0)
+			continue;
+		/* Keeps the bound that the verifier saw on the register that the helper gets. */
+		asm volatile("" : "+r"(length));
+		if (length > QUELL_MAX_STRING_BYTES)
+			break;
+		/* The mask is for the verifier: used < QUELL_MAX_STRING_BYTES, because something is left. */
+		error = bpf_probe_read_user(slot + (used & (QUELL_MAX_STRING_BYTES - 1)), length, (const void *)one.base);
+		if (error) {
+			quell_unreadable_buffer(arg, error, false);
+			return;
+		}
+		*at = used + length;
+	}
+	if (count > QUELL_MAX_IOVECS) {
+		/* Of a text that is cut, always more is known than a value can be long. Where the caller cuts its text into so
+		 * small pieces that it is not, nothing is concluded from it. */
+		if (*at <= QUELL_MAX_STRING_VALUE_BYTES) {
+			quell_unreadable_buffer(arg, -QUELL_E2BIG, true);
+			return;
+		}
+		arg->status = QUELL_ARG_TRUNCATED;
+	}
+	if (arg->status == QUELL_ARG_TRUNCATED)
+		quell_count(truncated);
+}
+
+#define QUELL_AF_UNIX 1
+/* Bytes of the path in struct sockaddr_un (uapi). */
+#define QUELL_UNIX_PATH_BYTES 108
+
+/* The path of a socket of the file system; of an abstract one a NUL and then its name, up to a NUL: how long the name is
+ * would be in another argument. */
+static __always_inline void quell_read_sockaddr_un(__u64 pointer, struct quell_arg *arg, __u8 *slot)
+{
+	bool kernel = QUELL_IS_KERNEL(pointer);
+	__u8 begin[3] = {};
+	__u16 family = 0;
+	long error;
+
+	if (!pointer) {
+		arg->status = QUELL_ARG_NO_PATH;
+		return;
+	}
+	error = kernel ? bpf_probe_read_kernel(begin, sizeof(begin), (const void *)pointer) :
+			 bpf_probe_read_user(begin, sizeof(begin), (const void *)pointer);
+	if (error) {
+		quell_unreadable_buffer(arg, error, kernel);
+		return;
+	}
+	family = begin[0] | begin[1] << 8;
+	if (family != QUELL_AF_UNIX) {
+		arg->status = QUELL_ARG_NO_PATH;
+		return;
+	}
+	__u32 abstract = begin[2] == 0;
+	const void *name = (const void *)(pointer + sizeof(family) + abstract);
+
+	slot[0] = 0;
+	long length = kernel ? bpf_probe_read_kernel_str(slot + abstract, QUELL_UNIX_PATH_BYTES + 1 - abstract, name) :
+			       bpf_probe_read_user_str(slot + abstract, QUELL_UNIX_PATH_BYTES + 1 - abstract, name);
+
+	if (length < 0) {
+		quell_unreadable_buffer(arg, length, kernel);
+		return;
+	}
+	arg->status = QUELL_ARG_OK;
+	/* The length counts the NUL; a name of no bytes is no name. */
+	arg->length = length > 1 ? length - 1 + abstract : 0;
+}
+
+#endif
