@@ -7,6 +7,8 @@ pub mod answer;
 mod argument;
 mod connection;
 pub mod context;
+pub mod context_file;
+mod context_form;
 pub mod eval;
 mod process;
 mod text;
