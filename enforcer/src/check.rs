@@ -19,29 +19,46 @@ pub enum Format {
 /// One file, as far as it was understood.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// The policy, if its text is valid; later stages may still refuse it.
-    pub policy: Option<Policy>,
+    /// The policies, if the text is valid; later stages may still refuse them.
+    pub policies: Vec<Policy>,
     findings: Diagnostics,
     /// Per hook, how a kernel will serve it.
     plan: Vec<String>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing to say.
+    Ok,
+    /// Enforced, with warnings.
+    Partial,
+    /// Not enforced at all.
+    Refused,
+}
+
+impl Verdict {
+    /// One word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Checked {
     /// Reads and validates the bytes of a file. Names are shown as given.
     #[must_use]
     pub fn new(name: &str, bytes: &[u8]) -> Self {
-        let source = match Source::from_bytes(name, bytes) {
-            Ok(source) => source,
-            Err(findings) => return Self { policy: None, findings, plan: Vec::new() },
+        let read = Source::from_bytes(name, bytes).and_then(|source| Ok((parse(&source)?, source)));
+        let (policies, findings) = match read {
+            Ok((policies, source)) => (policies, Diagnostics::new(source, Vec::new())),
+            Err(findings) => (Vec::new(), findings),
         };
-        match parse(&source) {
-            Ok(policy) => Self {
-                policy: Some(policy),
-                findings: Diagnostics::new(source, Vec::new()),
-                plan: Vec::new(),
-            },
-            Err(findings) => Self { policy: None, findings, plan: Vec::new() },
-        }
+        Self { policies, findings, plan: Vec::new() }
     }
 
     /// Adds what a later stage found (encoding, kernel).
@@ -51,17 +68,22 @@ impl Checked {
 
     /// Adds what is found about encoding, and about a kernel when its facts are given.
     pub fn plan(&mut self, facts: Option<&KernelFacts>) {
-        let Some(policy) = &self.policy else { return };
-        let Some(facts) = facts else {
-            let found = plan::findings_for_any_kernel(policy);
-            return self.extend(found);
-        };
-        match plan::plan(policy, self.findings.source(), facts, 0) {
-            Ok(plan) => {
-                self.plan = plan.hooks.iter().map(|hook| format!("{}: {hook}", facts.release)).collect();
-                self.extend(plan.remarks.as_slice().to_vec());
+        let source = self.findings.source().clone();
+        let mut first_hook = 0;
+        for policy in std::mem::take(&mut self.policies) {
+            match facts {
+                None => self.extend(plan::findings_for_any_kernel(&policy)),
+                Some(facts) => match plan::plan(&policy, &source, facts, first_hook) {
+                    Ok(plan) => {
+                        let hooks = plan.hooks.iter().map(|hook| format!("{}: {hook}", facts.release));
+                        self.plan.extend(hooks);
+                        self.extend(plan.remarks.as_slice().to_vec());
+                    }
+                    Err(found) => self.extend(found.as_slice().to_vec()),
+                },
             }
-            Err(found) => self.extend(found.as_slice().to_vec()),
+            first_hook += u32::try_from(policy.hooks.len()).unwrap_or(u32::MAX);
+            self.policies.push(policy);
         }
     }
 
@@ -74,7 +96,17 @@ impl Checked {
     /// Whether nothing refuses the policy; warnings do not.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.policy.is_some() && !self.findings.has_errors()
+        !self.policies.is_empty() && !self.findings.has_errors()
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match (self.is_accepted(), self.findings.is_empty()) {
+            (true, true) => Verdict::Ok,
+            (true, false) => Verdict::Partial,
+            (false, _) => Verdict::Refused,
+        }
     }
 }
 
@@ -87,18 +119,46 @@ pub fn render(files: &[Checked], format: Format) -> String {
     }
 }
 
-fn text(file: &Checked, style: Style) -> String {
-    let mut out = render::text(&file.findings, style);
-    if let (true, Some(policy)) = (file.is_accepted(), &file.policy) {
-        let hooks = policy.hooks.len();
-        let selectors: usize = policy.hooks.iter().map(|hook| hook.selectors.len()).sum();
+/// One line per file and one for all: what became of it, how much it is, and the codes of its findings.
+#[must_use]
+pub fn summary(files: &[Checked]) -> String {
+    let mut out = String::new();
+    for file in files {
+        let mut codes: Vec<_> = file.findings.as_slice().iter().map(|found| found.code.as_str()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let codes = if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(" ")) };
+        let hooks = file.policies.iter().map(|policy| policy.hooks.len()).sum();
+        let selectors = file.policies.iter().flat_map(|policy| &policy.hooks).map(|hook| hook.selectors.len()).sum();
         out.push_str(&format!(
-            "{}: policy `{}` is valid: {}, {}\n",
+            "{:<8}{}: {}, {}, {}{codes}\n",
+            file.verdict().as_str(),
             file.findings.source().name(),
-            policy.name.value,
+            if file.policies.len() == 1 { "1 policy".to_owned() } else { format!("{} policies", file.policies.len()) },
             counted(hooks, "hook"),
             counted(selectors, "selector"),
         ));
+    }
+    let count = |verdict| files.iter().filter(|file| file.verdict() == verdict).count();
+    let (ok, partial, refused) = (count(Verdict::Ok), count(Verdict::Partial), count(Verdict::Refused));
+    out.push_str(&format!("{}: {ok} ok, {partial} partial, {refused} refused\n", counted(files.len(), "file")));
+    out
+}
+
+fn text(file: &Checked, style: Style) -> String {
+    let mut out = render::text(&file.findings, style);
+    if file.is_accepted() {
+        for policy in &file.policies {
+            let hooks = policy.hooks.len();
+            let selectors: usize = policy.hooks.iter().map(|hook| hook.selectors.len()).sum();
+            out.push_str(&format!(
+                "{}: policy `{}` is valid: {}, {}\n",
+                file.findings.source().name(),
+                policy.name.value,
+                counted(hooks, "hook"),
+                counted(selectors, "selector"),
+            ));
+        }
         for line in &file.plan {
             out.push_str(&format!("  {line}\n"));
         }
@@ -120,22 +180,24 @@ struct JsonReport<'a> {
 #[derive(Serialize)]
 struct JsonFile<'a> {
     file: &'a str,
-    policy: Option<&'a str>,
+    policies: Vec<&'a str>,
     accepted: bool,
+    verdict: &'static str,
     plan: &'a [String],
     diagnostics: Vec<JsonDiagnostic>,
 }
 
 fn json(files: &[Checked]) -> String {
     let report = JsonReport {
-        version: 1,
+        version: 2,
         accepted: files.iter().all(Checked::is_accepted),
         files: files
             .iter()
             .map(|file| JsonFile {
                 file: file.findings.source().name(),
-                policy: file.policy.as_ref().map(|policy| policy.name.value.as_str()),
+                policies: file.policies.iter().map(|policy| policy.name.value.as_str()).collect(),
                 accepted: file.is_accepted(),
+                verdict: file.verdict().as_str(),
                 plan: &file.plan,
                 diagnostics: render::json(&file.findings),
             })
@@ -168,9 +230,10 @@ mod tests {
         let files = [Checked::new("one.yaml", VALID.as_bytes()), Checked::new("two.yaml", broken.as_bytes())];
         let report: serde_json::Value = serde_json::from_str(&render(&files, Format::Json)).unwrap();
         assert_eq!(report["accepted"], false);
-        assert_eq!(report["files"][0]["policy"], "one");
+        assert_eq!(report["files"][0]["policies"], serde_json::json!(["one"]));
         assert_eq!(report["files"][0]["accepted"], true);
-        assert_eq!(report["files"][1]["policy"], serde_json::Value::Null);
+        assert_eq!(report["files"][1]["policies"], serde_json::json!([]));
+        assert_eq!(report["files"][1]["verdict"], "refused");
         let found = report["files"][1]["diagnostics"].as_array().unwrap();
         let brief: Vec<_> = found
             .iter()
@@ -185,7 +248,7 @@ mod tests {
     #[test]
     fn findings_of_later_stages_refuse_a_valid_text() {
         let mut file = Checked::new("one.yaml", VALID.as_bytes());
-        let call = file.policy.as_ref().unwrap().hooks[0].call.span;
+        let call = file.policies[0].hooks[0].name.span;
         file.extend([Diagnostic::warning(Code::EffectHappens, call, "the effect happens")]);
         assert!(file.is_accepted());
         file.extend([Diagnostic::new(Code::UnknownFunction, Span::new(0, 3), "no such function")]);
@@ -193,5 +256,25 @@ mod tests {
         let text = render(&[file], Format::Text(Style::Plain));
         assert!(text.contains("error[K001]") && text.contains("warning[K007]"), "{text}");
         assert!(text.ends_with("one.yaml: 1 error, 1 warning; nothing is attached\n"), "{text}");
+    }
+
+    #[test]
+    fn every_file_has_its_line_in_the_summary() {
+        let two = format!("{VALID}---\n{}", VALID.replace("name: one", "name: two"));
+        let mut partial = Checked::new("partial.yaml", VALID.as_bytes());
+        partial.extend([Diagnostic::warning(Code::EffectHappens, Span::new(0, 3), "the effect happens")]);
+        let broken = VALID.replace("call", "calls");
+        let files = [
+            Checked::new("two.yaml", two.as_bytes()),
+            partial,
+            Checked::new("broken.yaml", broken.as_bytes()),
+            Checked::new("binary.yaml", &[0xff, 0xfe, 0]),
+        ];
+        let expected = "ok      two.yaml: 2 policies, 2 hooks, 0 selectors\n\
+            partial partial.yaml: 1 policy, 1 hook, 0 selectors [K007]\n\
+            refused broken.yaml: 0 policies, 0 hooks, 0 selectors [P005 P008]\n\
+            refused binary.yaml: 0 policies, 0 hooks, 0 selectors [P001]\n\
+            4 files: 1 ok, 1 partial, 2 refused\n";
+        assert_eq!(summary(&files), expected);
     }
 }

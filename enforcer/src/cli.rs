@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Say whether policies can be enforced, and what they leave open; needs no root unless --this-kernel
     Check {
-        /// Policy files, or folders of them
+        /// Policy files, or folders: all *.yaml and *.yml below them
         #[arg(required = true)]
         policies: Vec<PathBuf>,
         /// For a kernel of the catalogue, such as 6.12
@@ -152,6 +152,28 @@ fn policy_files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A file as it is; of a folder its *.yaml and *.yml files and those of the folders in it, by name. What begins with a dot is
+/// left out: version control, and the copies that mounted configuration keeps.
+fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let hidden = |entry: &walkdir::DirEntry| {
+        entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
+    };
+    let mut files = Vec::new();
+    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|entry| !hidden(entry)) {
+        let entry = entry.with_context(|| format!("failed to list {}", path.display()))?;
+        let is_yaml = entry.path().extension().is_some_and(|found| found == "yaml" || found == "yml");
+        if is_yaml && entry.file_type().is_file() {
+            files.push(entry.into_path());
+        }
+    }
+    anyhow::ensure!(!files.is_empty(), "no *.yaml or *.yml file in {}", path.display());
+    Ok(files)
+}
+
 fn style(terminal: bool) -> Style {
     if terminal { Style::Fancy } else { Style::Plain }
 }
@@ -163,8 +185,10 @@ fn check(
     format: CheckFormat,
 ) -> Result<u8> {
     let mut checked = Vec::new();
+    let mut folders = false;
     for path in paths {
-        for file in policy_files(path)? {
+        folders |= path.is_dir();
+        for file in files_below(path)? {
             let bytes =
                 std::fs::read(&file).with_context(|| format!("failed to read policy {}", file.display()))?;
             checked.push(Checked::new(&file.display().to_string(), &bytes));
@@ -172,7 +196,7 @@ fn check(
     }
     // Prototypes are known of the running kernel only, and only those that the policies name are worth reading.
     if let Some(facts) = facts.as_mut().filter(|_| running) {
-        let policies: Vec<_> = checked.iter().filter_map(|one| one.policy.as_ref()).collect();
+        let policies: Vec<_> = checked.iter().flat_map(|one| &one.policies).collect();
         probe::add_prototypes(facts, &policies).context("failed to read the kernel's type information")?;
     }
     for one in &mut checked {
@@ -183,7 +207,11 @@ fn check(
         CheckFormat::Text => Format::Text(style(stdout.is_terminal())),
         CheckFormat::Json => Format::Json,
     };
-    stdout.lock().write_all(check::render(&checked, format).as_bytes())?;
+    let mut answer = check::render(&checked, format);
+    if format != Format::Json && (folders || checked.len() > 1) {
+        answer.push_str(&check::summary(&checked));
+    }
+    stdout.lock().write_all(answer.as_bytes())?;
     Ok(if checked.iter().all(Checked::is_accepted) { exit::OK } else { exit::POLICY })
 }
 
@@ -192,18 +220,19 @@ fn complain(diagnostics: &Diagnostics) {
 }
 
 fn explain(path: &Path) -> Result<u8> {
-    let policy = match run::source(path)?.and_then(|source| quell::policy::parse(&source)) {
-        Ok(policy) => policy,
+    let policies = match run::source(path)?.and_then(|source| quell::policy::parse(&source)) {
+        Ok(policies) => policies,
         Err(diagnostics) => {
             complain(&diagnostics);
             return Ok(exit::POLICY);
         }
     };
     let mut out = String::new();
-    for (kprobe, number) in policy.hooks.iter().zip(0..) {
-        let compiled = compile::hook(kprobe, number)
-            .with_context(|| format!("failed to encode the selectors of {}", kprobe.call.value))?;
-        out.push_str(&explain::listing(&kprobe.call.value, &compiled)?);
+    for (hook, number) in policies.iter().flat_map(|policy| &policy.hooks).zip(0..) {
+        let target = hook.point.target();
+        let compiled = compile::hook(hook, number)
+            .with_context(|| format!("failed to encode the selectors of {target}"))?;
+        out.push_str(&explain::listing(&target, &compiled)?);
     }
     std::io::stdout().lock().write_all(out.as_bytes())?;
     Ok(exit::OK)

@@ -56,7 +56,7 @@ codes! {
     Syntax = "P002" Policy "not readable as YAML",
     /// Larger, deeper or more repetitive than a policy can reasonably be.
     Budget = "P003" Policy "too large, too deep or too many aliases",
-    /// More than one YAML document.
+    /// More than one YAML document where one policy is wanted.
     SeveralDocuments = "P004" Policy "several documents in one file",
     /// A key that no policy language version has here.
     UnknownKey = "P005" Policy "unknown key",
@@ -133,6 +133,60 @@ codes! {
 
     /// A type that only a kernel function can be given, at a system call.
     TypeAtSyscall = "P041" Policy "argument type that no system call has",
+    /// More mistakes than are worth listing.
+    TooManyFindings = "P042" Policy "further mistakes not listed",
+    /// A part of the processes that only a cluster can tell from the others.
+    NeedsCluster = "P043" Policy "needs a cluster",
+    /// An option that nobody knows.
+    UnknownOption = "P044" Policy "unknown option",
+    /// An option of the language that this version does not implement.
+    UnsupportedOption = "P045" Policy "option known, not supported here",
+    /// An option cannot have this value, or is given twice.
+    OptionValue = "P046" Policy "value does not fit the option",
+    /// A kind of list that nobody knows.
+    UnknownListType = "P047" Policy "unknown kind of list",
+    /// A kind of list that this version does not implement.
+    UnsupportedListType = "P048" Policy "kind of list known, not supported here",
+    /// A list that `lists` does not define.
+    UnknownList = "P049" Policy "list that is not defined",
+    /// A macro that `selectorsMacros` does not define.
+    UnknownMacro = "P050" Policy "macro that is not defined",
+    /// A section in a macro and in the selector, or in two macros.
+    MacroConflict = "P051" Policy "section given by a macro and again",
+    /// Not a range, or its bounds are the wrong way round.
+    NotARange = "P052" Policy "not a range",
+    /// Not an address or network.
+    NotANetwork = "P053" Policy "not a network",
+    /// An address with bits behind the prefix.
+    HostBits = "P054" Policy "address bits behind the prefix",
+    /// A name that is none of the values there can be.
+    UnknownName = "P055" Policy "unknown name of a value",
+    /// An argument of an action that is missing, too much or of no use.
+    ActionArgument = "P056" Policy "argument does not fit the action",
+    /// A name of a policy, list or label of an argument that is taken.
+    DuplicateName = "P057" Policy "name is taken",
+    /// Keys about the return that do not fit together.
+    ReturnKeys = "P058" Policy "keys about the return do not fit together",
+    /// Not the name of a tracepoint or of a hook of the security modules.
+    HookName = "P059" Policy "not the name of a hook",
+    /// A path of members that cannot be read.
+    Resolve = "P060" Policy "resolve cannot be followed",
+    /// A source of data that nobody knows.
+    DataSource = "P061" Policy "unknown source of data",
+    /// Values of SubString that are too long or too many.
+    SearchTooLong = "P062" Policy "too much to search for",
+    /// A namespace where there is none, or a name that cannot be one.
+    PolicyNamespace = "P063" Policy "namespace does not fit the policy",
+    /// followChildren with an operator other than In and NotIn.
+    FollowChildren = "P064" Policy "followChildren does not fit the operator",
+    /// Arguments or values that the operator does not take.
+    OperatorArguments = "P065" Policy "arguments or values do not fit the operator",
+    /// Enforcers and NotifyEnforcer do not fit together.
+    Enforcers = "P066" Policy "enforcers do not fit the actions",
+    /// A binary value that is not base64.
+    NotBase64 = "P067" Policy "not base64",
+    /// A key of an argument that does not fit its type.
+    ArgKey = "P068" Policy "key does not fit the argument's type",
     /// The selectors of a hook need more than `FILTER_BYTES`.
     EncodingTooLarge = "S001" Encoding "selectors too large",
 

@@ -6,9 +6,10 @@
 pub mod ast;
 pub mod code;
 pub mod diag;
+pub mod names;
 mod raw;
 pub mod render;
-mod schema;
+pub mod schema;
 pub mod source;
 pub mod typing;
 mod validate;
@@ -21,4 +22,4 @@ pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};
 pub use render::Style;
 pub use source::{Position, Source, Span, Spanned};
-pub use validate::parse;
+pub use validate::{parse, parse_one};

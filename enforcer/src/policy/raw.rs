@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
@@ -15,12 +17,15 @@ use super::source::{Source, Span};
 /// Longest policy text in bytes. Far above any real policy; it keeps a wrong file (a log, a core dump) from being parsed.
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Most nodes of a document, alias expansions included.
-const MAX_NODES: usize = 50_000;
+const MAX_NODES: usize = 300_000;
 /// Deepest nesting; the language itself needs 9.
 const MAX_DEPTH: usize = 32;
 /// Most aliases, and most nodes that they may repeat.
 const MAX_ALIASES: usize = 256;
 const MAX_REPEATED_NODES: usize = 10_000;
+
+/// Of base64 text.
+const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +42,8 @@ pub(super) enum Value {
     Integer(i128),
     Float(f64),
     Text(String),
+    /// `!!binary`, decoded; `None` when it is not base64.
+    Bytes(Option<Vec<u8>>),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -50,24 +57,25 @@ impl Value {
             Self::Integer(_) => "a number",
             Self::Float(_) => "a decimal number",
             Self::Text(_) => "text",
+            Self::Bytes(_) => "binary",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
         }
     }
 }
 
-/// Reads one document.
+/// Reads every document of a file.
 ///
-/// An empty document is [`Value::Null`]. The error is the first thing that makes the text unreadable; behind it nothing can
-/// be trusted, so there is only one.
-pub(super) fn read(source: &Source) -> Result<Node, Diagnostic> {
+/// Empty documents are left out. The error is the first thing that makes the text unreadable; behind it nothing can be
+/// trusted, so there is only one.
+pub(super) fn read(source: &Source) -> Result<Vec<Node>, Diagnostic> {
     let text = source.text();
     if text.len() > MAX_TEXT_BYTES {
         let found = format!("the file has {} bytes; a policy has at most {MAX_TEXT_BYTES}", text.len());
         return Err(Diagnostic::new(Code::Budget, Span::default(), found)
             .help("split it into several policies, or check that this is the file you meant"));
     }
-    serde_saphyr::from_str_with_options::<Node>(text, options())
+    serde_saphyr::from_multiple_with_options::<Node>(text, options())
         .map_err(|error| unreadable(source, error.without_snippet()))
 }
 
@@ -97,6 +105,8 @@ fn options() -> serde_saphyr::Options {
         // `0755` and `1_000` mean different numbers to different readers: left as text, the value parser decides.
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
+        // Decoded here, because the bytes need not be UTF-8.
+        ignore_binary_tag_for_string: true,
         reject_unsupported_tags: true,
         reject_tagged_field_names: true,
         with_snippet: false,
@@ -118,11 +128,6 @@ fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
     // The scanner runs ahead of the budget and has no variant of its own for its nesting limit.
     let too_deep = text.starts_with("recursion limit exceeded");
     match error {
-        Error::MultipleDocuments { .. } => {
-            Diagnostic::new(Code::SeveralDocuments, span, "the file has more than one document")
-                .label("second document starts here")
-                .help("known, not supported here: put every policy into a file of its own")
-        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
@@ -169,12 +174,19 @@ fn span_of(location: &serde_saphyr::Location) -> Span {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<Value>::deserialize(deserializer)?;
+        let spanned = serde_saphyr::Spanned::<serde_saphyr::Tagged<Value>>::deserialize(deserializer)?;
+        let serde_saphyr::Tagged(mut value, tag) = spanned.value;
+        if tag.is_some_and(|tag| tag == BINARY_TAG)
+            && let Value::Text(text) = &value
+        {
+            let text: String = text.split_ascii_whitespace().collect();
+            value = Value::Bytes(STANDARD.decode(text).ok());
+        }
         // The place of the text itself: for an alias, where its value is written. An anchored value repeated by aliases
         // is therefore reported once, where it has to be corrected.
         let mut span = span_of(&spanned.defined);
         // A block collection has no text of its own; point at its first key or entry, not at an empty place.
-        match &spanned.value {
+        match &value {
             Value::Map(entries) => {
                 if let Some((key, _)) = entries.first() {
                     span = key.span;
@@ -187,7 +199,7 @@ impl<'de> Deserialize<'de> for Node {
             }
             _ => {}
         }
-        Ok(Self { value: spanned.value, span })
+        Ok(Self { value, span })
     }
 }
 

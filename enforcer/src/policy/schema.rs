@@ -4,25 +4,29 @@
 
 /// One kind of mapping.
 #[derive(Debug)]
-pub(super) struct Schema {
+pub struct Schema {
     /// What it is called in messages, with article.
-    pub(super) what: &'static str,
+    pub what: &'static str,
     /// Keys that are read.
-    pub(super) keys: &'static [&'static str],
+    pub keys: &'static [&'static str],
     /// Keys of the language that are refused as not supported.
-    pub(super) unsupported: &'static [&'static str],
+    pub unsupported: &'static [&'static str],
 }
 
-pub(super) const DOCUMENT: Schema =
-    Schema { what: "a policy", keys: &["apiVersion", "kind", "metadata", "spec"], unsupported: &["status"] };
+const fn of(
+    what: &'static str,
+    keys: &'static [&'static str],
+    unsupported: &'static [&'static str],
+) -> Schema {
+    Schema { what, keys, unsupported }
+}
 
-pub(super) const METADATA: Schema = Schema {
-    what: "metadata",
-    keys: &["name"],
-    unsupported: &[
-        "namespace",
-        "labels",
-        "annotations",
+pub(super) const DOCUMENT: Schema = of("a policy", &["apiVersion", "kind", "metadata", "spec"], &["status"]);
+
+pub(super) const METADATA: Schema = of(
+    "metadata",
+    &["name", "namespace", "labels", "annotations"],
+    &[
         "generateName",
         "finalizers",
         "ownerReferences",
@@ -32,107 +36,188 @@ pub(super) const METADATA: Schema = Schema {
         "creationTimestamp",
         "managedFields",
     ],
-};
+);
 
-pub(super) const SPEC: Schema = Schema {
-    what: "spec",
-    keys: &["kprobes"],
-    unsupported: &[
+pub(super) const SPEC: Schema = of(
+    "spec",
+    &[
+        "kprobes",
         "tracepoints",
-        "uprobes",
-        "usdts",
         "lsmhooks",
         "fentries",
-        "loader",
-        "podSelector",
-        "containerSelector",
-        "hostSelector",
-        "nodeSelector",
         "lists",
         "enforcers",
         "options",
         "selectorsMacros",
+        "podSelector",
+        "containerSelector",
+        "hostSelector",
+        "nodeSelector",
     ],
-};
+    &["uprobes", "usdts", "loader"],
+);
 
-pub(super) const KPROBE: Schema = Schema {
-    what: "a kprobes entry",
-    keys: &["call", "syscall", "args", "selectors", "message"],
-    unsupported: &["return", "returnArg", "returnArgAction", "data", "tags", "ignore"],
-};
+pub(super) const KPROBE: Schema = of(
+    "a kprobes entry",
+    &[
+        "call",
+        "syscall",
+        "return",
+        "args",
+        "data",
+        "returnArg",
+        "returnArgAction",
+        "selectors",
+        "message",
+        "tags",
+        "ignore",
+    ],
+    &[],
+);
 
-pub(super) const ARG: Schema = Schema {
-    what: "an args entry",
-    keys: &["index", "type", "sizeArgIndex", "label"],
-    unsupported: &["returnCopy", "maxData", "resolve", "source", "btfType", "btfTypeModule"],
-};
+pub(super) const FENTRY: Schema = of("a fentries entry", KPROBE.keys, &[]);
 
-pub(super) const SELECTOR: Schema = Schema {
-    what: "a selector",
-    keys: &["matchPIDs", "matchArgs", "matchActions"],
-    unsupported: &[
+pub(super) const TRACEPOINT: Schema = of(
+    "a tracepoints entry",
+    &["subsystem", "event", "raw", "args", "data", "selectors", "message", "tags"],
+    &[],
+);
+
+pub(super) const LSM: Schema =
+    of("a lsmhooks entry", &["hook", "args", "data", "selectors", "message", "tags"], &[]);
+
+pub(super) const IGNORE: Schema = of("ignore", &["callNotFound"], &[]);
+
+pub(super) const ARG: Schema = of(
+    "an args entry",
+    &["index", "type", "sizeArgIndex", "returnCopy", "maxData", "resolve", "label"],
+    &["source", "btfType", "btfTypeModule"],
+);
+
+pub(super) const DATA: Schema =
+    of("a data entry", &["index", "type", "source", "resolve", "label"], &["btfType", "btfTypeModule"]);
+
+pub(super) const RETURN_ARG: Schema =
+    of("returnArg", &["index", "type", "label"], &["resolve", "sizeArgIndex", "btfType", "btfTypeModule"]);
+
+pub(super) const SELECTOR: Schema = of(
+    "a selector",
+    &[
         "label",
+        "matchPIDs",
         "matchBinaries",
         "matchParentBinaries",
-        "matchCmdArgs",
+        "matchArgs",
         "matchData",
         "matchReturnArgs",
-        "matchReturnActions",
         "matchNamespaces",
         "matchNamespaceChanges",
         "matchCapabilities",
         "matchCapabilityChanges",
         "matchWorkloads",
         "macros",
+        "matchActions",
+        "matchReturnActions",
     ],
-};
+    &["matchCmdArgs"],
+);
 
-pub(super) const PID_FILTER: Schema = Schema {
-    what: "a matchPIDs entry",
-    keys: &["operator", "followForks", "isNamespacePID", "values"],
-    unsupported: &[],
-};
+pub(super) const PID_FILTER: Schema =
+    of("a matchPIDs entry", &["operator", "followForks", "isNamespacePID", "values"], &[]);
+
+pub(super) const BINARY_FILTER: Schema =
+    of("a matchBinaries entry", &["operator", "followChildren", "values"], &[]);
+
+pub(super) const NAMESPACE_FILTER: Schema =
+    of("a matchNamespaces entry", &["namespace", "operator", "values"], &[]);
+
+pub(super) const NAMESPACE_CHANGE_FILTER: Schema =
+    of("a matchNamespaceChanges entry", &["operator", "values"], &[]);
+
+pub(super) const CAPABILITY_FILTER: Schema =
+    of("a matchCapabilities entry", &["type", "operator", "isNamespaceCapability", "values"], &[]);
+
+pub(super) const WORKLOADS: Schema =
+    of("matchWorkloads", &["podSelector", "containerSelector", "hostSelector"], &[]);
 
 pub(super) const ARG_FILTER: Schema =
-    Schema { what: "a matchArgs entry", keys: &["index", "operator", "values"], unsupported: &["args"] };
+    of("a matchArgs entry", &["index", "args", "operator", "values"], &[]);
 
-pub(super) const ACTION: Schema = Schema {
-    what: "a matchActions entry",
-    keys: &["action"],
-    unsupported: &[
+pub(super) const ACTION: Schema = of(
+    "a matchActions entry",
+    &[
+        "action",
         "argError",
         "argSig",
         "argFd",
         "argName",
-        "argUrl",
-        "argFqdn",
         "argSock",
         "argIndex",
         "argValue",
-        "argRegs",
-        "argNewSymbol",
-        "argNewAddr",
-        "argNewOffset",
         "rateLimit",
         "rateLimitScope",
         "kernelStackTrace",
         "userStackTrace",
-        "imaHash",
     ],
-};
+    &["argUrl", "argFqdn", "argRegs", "argNewSymbol", "argNewAddr", "argNewOffset", "imaHash"],
+);
 
-/// Every mapping, to say where a misplaced key belongs.
-pub(super) const ALL: &[&Schema] =
-    &[&DOCUMENT, &METADATA, &SPEC, &KPROBE, &ARG, &SELECTOR, &PID_FILTER, &ARG_FILTER, &ACTION];
+pub(super) const LIST: Schema =
+    of("a lists entry", &["name", "type", "values", "pattern"], &["validated"]);
+
+pub(super) const ENFORCER: Schema = of("an enforcers entry", &["calls"], &[]);
+
+pub(super) const OPTION: Schema = of("an options entry", &["name", "value"], &[]);
+
+/// Every mapping: to say where a misplaced key belongs, and for the language reference.
+pub const ALL: &[&Schema] = &[
+    &DOCUMENT,
+    &METADATA,
+    &SPEC,
+    &KPROBE,
+    &FENTRY,
+    &TRACEPOINT,
+    &LSM,
+    &IGNORE,
+    &ARG,
+    &DATA,
+    &RETURN_ARG,
+    &SELECTOR,
+    &PID_FILTER,
+    &BINARY_FILTER,
+    &ARG_FILTER,
+    &NAMESPACE_FILTER,
+    &NAMESPACE_CHANGE_FILTER,
+    &CAPABILITY_FILTER,
+    &WORKLOADS,
+    &ACTION,
+    &LIST,
+    &ENFORCER,
+    &OPTION,
+];
 
 /// `apiVersion` of every policy.
-pub(super) const API_VERSION: &str = "cilium.io/v1alpha1";
-/// The kind that is read.
-pub(super) const KIND: &str = "TracingPolicy";
-/// Kinds of the language that are refused as not supported.
-pub(super) const UNSUPPORTED_KINDS: &[&str] = &["TracingPolicyNamespaced"];
+pub const API_VERSION: &str = "cilium.io/v1alpha1";
+/// The kind of a policy for the whole machine.
+pub const KIND: &str = "TracingPolicy";
+/// The kind of a policy for one namespace.
+pub const NAMESPACED_KIND: &str = "TracingPolicyNamespaced";
+/// Kinds of the same API that are no policies for this agent.
+pub const UNSUPPORTED_KINDS: &[&str] = &["PodInfo", "RuntimeSecurityPolicy"];
+/// The namespace of a namespaced policy that names none.
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// Most characters of a `message` or a `label`.
-pub(super) const MAX_MESSAGE_CHARS: usize = 256;
+pub const MAX_MESSAGE_CHARS: usize = 256;
+/// Most tags of a hook.
+pub const MAX_TAGS: usize = 16;
 /// Most characters of `metadata.name`.
-pub(super) const MAX_NAME_CHARS: usize = 63;
+pub const MAX_NAME_CHARS: usize = 63;
+/// Most steps of a `resolve` path.
+pub const MAX_RESOLVE_STEPS: usize = 10;
+/// Most hooks of a policy, the functions of lists counted one by one.
+pub const MAX_HOOKS: usize = 1024;
+/// Most values that the hooks of a file may have together, where lists and macros repeat them.
+pub const MAX_TOTAL_VALUES: usize = 1 << 20;
+/// Most findings that are listed for one file.
+pub const MAX_FINDINGS: usize = 100;

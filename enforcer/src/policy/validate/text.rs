@@ -2,8 +2,7 @@
 
 use quell_wire::limits::MAX_STRING_VALUE_BYTES;
 
-use super::kprobe::limit;
-use super::walk::Walk;
+use super::walk::{Fields, Walk, limit};
 use crate::policy::ast::Operator;
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
@@ -11,58 +10,74 @@ use crate::policy::raw::{Node, Value};
 use crate::policy::schema::MAX_MESSAGE_CHARS;
 use crate::policy::source::Span;
 
-/// One text value of a filter, without a terminating NUL.
-pub(super) fn value(walk: &mut Walk<'_>, node: &Node) -> Option<Vec<u8>> {
-    let Value::Text(text) = &node.value else {
-        let found = node.value.kind();
-        let help = match &node.value {
-            Value::Null => "write the text, or remove the entry",
-            Value::List(_) | Value::Map(_) => "write one text per entry",
-            _ => "put it in quotes: YAML readers spell an unquoted one differently",
-        };
-        walk.push(
-            Diagnostic::new(Code::NotText, node.span, format!("expected text, found {found}"))
-                .label(format!("this is {found}"))
-                .help(help),
-        );
-        return None;
+/// One text value of a filter, without a terminating NUL: text, or bytes that need not be UTF-8 as `!!binary`. `abstract_too`:
+/// a first NUL is that of an abstract socket's name.
+pub(super) fn value(walk: &mut Walk<'_>, node: &Node, abstract_too: bool) -> Option<Vec<u8>> {
+    let bytes = match &node.value {
+        Value::Text(text) => text.as_bytes(),
+        Value::Bytes(Some(bytes)) => bytes,
+        Value::Bytes(None) => {
+            walk.push(
+                Diagnostic::new(Code::NotBase64, node.span, "the binary value is not base64")
+                    .help("write `!!binary` and the base64 of the bytes, padded with `=`"),
+            );
+            return None;
+        }
+        _ => {
+            not_text(walk, node);
+            return None;
+        }
     };
     let longest = limit(MAX_STRING_VALUE_BYTES);
-    let found = if text.is_empty() {
+    let found = if bytes.is_empty() {
         Diagnostic::new(Code::EmptyText, node.span, "the value is empty")
             .label("equal to nothing useful, and a prefix of everything")
             .help("remove it, or remove the filter to match every argument")
-    } else if text.len() > longest {
+    } else if bytes.len() > longest {
         Diagnostic::new(
             Code::TextTooLong,
             node.span,
-            format!("the value has {} bytes, at most {longest} fit", text.len()),
+            format!("the value has {} bytes, at most {longest} fit", bytes.len()),
         )
         .help("match on a shorter Prefix or Postfix")
-    } else if text.contains('\0') {
+    } else if bytes[usize::from(abstract_too)..].contains(&0) {
         Diagnostic::new(Code::NulInText, node.span, "the value has a NUL byte")
             .label("the kernel ends strings there")
             .help("write the part before the NUL")
     } else {
-        return Some(text.clone().into_bytes());
+        return Some(bytes.to_vec());
     };
     walk.push(found);
     None
+}
+
+fn not_text(walk: &mut Walk<'_>, node: &Node) {
+    let found = node.value.kind();
+    let help = match &node.value {
+        Value::Null => "write the text, or remove the entry",
+        Value::List(_) | Value::Map(_) => "write one text per entry",
+        _ => "put it in quotes: YAML readers spell an unquoted one differently",
+    };
+    walk.push(
+        Diagnostic::new(Code::NotText, node.span, format!("expected text, found {found}"))
+            .label(format!("this is {found}"))
+            .help(help),
+    );
 }
 
 /// Whether a valid text can be (part of) the path of an open file; a finding if not.
 ///
 /// Paths are compared as the kernel assembles them: absolute, without `.`, `..`, doubled or closing slashes. A value of any
 /// other form would silently never match.
-pub(super) fn check_path(walk: &mut Walk<'_>, node: &Node, operator: Option<Operator>) -> bool {
-    let (Value::Text(path), Some(operator)) = (&node.value, operator) else {
-        return true;
-    };
-    let from_start = operator != Operator::Postfix;
-    let to_end = operator != Operator::Prefix;
+pub(super) fn check_path(walk: &mut Walk<'_>, span: Span, path: &[u8], operator: Operator) -> bool {
+    let path = String::from_utf8_lossy(path);
+    let operator = operator.positive().unwrap_or(operator);
+    let searched = matches!(operator, Operator::SubString | Operator::SubStringIgnCase);
+    let from_start = operator != Operator::Postfix && !searched;
+    let to_end = operator != Operator::Prefix && !searched;
     if from_start && !path.starts_with('/') {
         walk.push(
-            Diagnostic::new(Code::RelativePath, node.span, "the path is not absolute")
+            Diagnostic::new(Code::RelativePath, span, "the path is not absolute")
                 .label("does not begin with `/`")
                 .help("write the whole path, or use Postfix for its end"),
         );
@@ -81,7 +96,7 @@ pub(super) fn check_path(walk: &mut Walk<'_>, node: &Node, operator: Option<Oper
     };
     if let Some(problem) = problem {
         walk.push(
-            Diagnostic::new(Code::PathNeverSeen, node.span, "no open file has this path")
+            Diagnostic::new(Code::PathNeverSeen, span, "no open file has this path")
                 .label(problem)
                 .help("write the path as `readlink /proc/PID/fd/N` shows it"),
         );
@@ -106,4 +121,13 @@ pub(super) fn short_text(walk: &mut Walk<'_>, text: &str, span: Span, key: &str)
     };
     walk.push(found);
     None
+}
+
+/// A `message`, `label` or another short text, if the key is there.
+pub(super) fn optional_text(walk: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
+    let Some(node) = fields.given(key) else {
+        return Some(None);
+    };
+    let text = walk.text(node, &format!("`{key}`"))?;
+    short_text(walk, text, node.span, key).map(Some)
 }

@@ -1,15 +1,19 @@
 //! Reading the spanned tree key by key, with a finding for everything that is not as the schema says.
 
+use std::collections::HashMap;
+
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::raw::{Node, Value};
-use crate::policy::schema::{ALL, Schema};
+use crate::policy::schema::{ALL, MAX_FINDINGS, MAX_TOTAL_VALUES, Schema};
 use crate::policy::source::{Source, Span};
 
 /// The source, and what was found wrong so far.
 pub(super) struct Walk<'s> {
     pub(super) source: &'s Source,
     found: Vec<Diagnostic>,
+    /// Values read so far, those that lists and macros repeat counted every time.
+    values: usize,
 }
 
 /// The entries of one mapping, duplicates and unknown keys already reported and removed.
@@ -28,19 +32,69 @@ impl<'n> Fields<'n> {
         debug_assert!(self.schema.keys.contains(&key), "{key} is not in the schema of {}", self.schema.what);
         self.entries.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node)
     }
+
+    /// The value of a key that is neither absent nor without a value.
+    pub(super) fn given(&self, key: &str) -> Option<&'n Node> {
+        self.get(key).filter(|node| node.value != Value::Null)
+    }
+
+    /// The place of a key, if it is there.
+    pub(super) fn key_span(&self, key: &str) -> Option<Span> {
+        self.entries.iter().find(|(name, ..)| *name == key).map(|(_, span, _)| *span)
+    }
+
+    /// Key, its place and value, in the order of the file.
+    pub(super) fn entries(&self) -> &[(&'n str, Span, &'n Node)] {
+        &self.entries
+    }
+
+    /// Adds an entry that stands elsewhere.
+    pub(super) fn add(&mut self, entry: (&'n str, Span, &'n Node)) {
+        self.entries.push(entry);
+    }
 }
 
 impl<'s> Walk<'s> {
     pub(super) const fn new(source: &'s Source) -> Self {
-        Self { source, found: Vec::new() }
+        Self { source, found: Vec::new(), values: 0 }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
         self.found
     }
 
+    /// Adds a finding, unless it is known (what a macro or an alias repeats) or more than are worth listing.
     pub(super) fn push(&mut self, found: Diagnostic) {
+        if self.found.len() > MAX_FINDINGS || self.found.contains(&found) {
+            return;
+        }
+        if self.found.len() == MAX_FINDINGS {
+            self.found.push(
+                Diagnostic::new(Code::TooManyFindings, found.span, "further mistakes are not listed")
+                    .label("the next one")
+                    .help(format!("correct the first {MAX_FINDINGS} and check again")),
+            );
+            return;
+        }
         self.found.push(found);
+    }
+
+    /// Counts values; `None`, with a finding, when lists and macros have multiplied them beyond all measure.
+    pub(super) fn spend(&mut self, values: usize, span: Span) -> Option<()> {
+        self.values = self.values.saturating_add(values);
+        if self.values <= MAX_TOTAL_VALUES {
+            return Some(());
+        }
+        self.push(
+            Diagnostic::new(
+                Code::Budget,
+                span,
+                format!("the hooks of this file have more than {MAX_TOTAL_VALUES} values together"),
+            )
+            .label("reading stopped here")
+            .help("lists and macros repeat their values at every use: use them less often, or split the file"),
+        );
+        None
     }
 
     /// The value as the file has it: the spelling of a number, the quotes of a text.
@@ -56,6 +110,7 @@ impl<'s> Walk<'s> {
             return None;
         };
         let mut fields = Fields { schema, span: node.span, entries: Vec::new(), has_unsupported: false };
+        let mut seen = HashMap::new();
         for (key, value) in raw {
             let Value::Text(name) = &key.value else {
                 self.push(
@@ -82,8 +137,8 @@ impl<'s> Walk<'s> {
                 );
             } else if !schema.keys.contains(&name.as_str()) {
                 self.unknown_key(name, key.span, schema);
-            } else if let Some((_, first, _)) = fields.entries.iter().find(|(seen, ..)| seen == name) {
-                let first = *first;
+            } else if let Some(first) = seen.insert(name.as_str(), key.span) {
+                seen.insert(name, first);
                 self.push(
                     Diagnostic::new(Code::DuplicateKey, key.span, format!("`{name}` is given twice"))
                         .label("second time")
@@ -102,9 +157,9 @@ impl<'s> Walk<'s> {
         let known: Vec<_> = schema.keys.iter().chain(schema.unsupported).copied().collect();
         let help = match (closest(name, &known), home) {
             (Some(close), _) => format!("did you mean `{close}`?"),
-            (None, Some(home)) => format!("`{name}` belongs to {}: check the indentation", home.what),
-            (None, None) if name == "<<" => "merge keys are not read: write the keys out".to_owned(),
-            (None, None) => format!("keys of {} are {}", schema.what, listed(schema.keys)),
+            (None, Some(home)) if home.what != schema.what => format!("`{name}` belongs to {}: check the indentation", home.what),
+            _ if name == "<<" => "merge keys are not read: write the keys out".to_owned(),
+            _ => format!("keys of {} are {}", schema.what, listed(schema.keys)),
         };
         self.push(
             Diagnostic::new(Code::UnknownKey, span, format!("unknown key `{}`", printable(name)))
@@ -164,6 +219,22 @@ impl<'s> Walk<'s> {
         Some(items)
     }
 
+    /// Every entry of an optional list; all are read before one that is wrong ends it.
+    pub(super) fn entries<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+        limit: usize,
+        mut read: impl FnMut(&mut Self, &'n Node) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(node) = fields.given(key) else {
+            return Some(Vec::new());
+        };
+        let items = self.list(node, &format!("`{key}`"), limit)?;
+        let all: Vec<_> = items.iter().map(|item| read(self, item)).collect();
+        all.into_iter().collect()
+    }
+
     /// A text; a number or boolean must be quoted to be one.
     pub(super) fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         match &node.value {
@@ -187,7 +258,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// An unquoted number.
+    /// A number, unquoted.
     pub(super) fn integer(&mut self, node: &Node, what: &str) -> Option<i128> {
         match &node.value {
             Value::Integer(value) => Some(*value),
@@ -229,6 +300,11 @@ impl<'s> Walk<'s> {
                 .help(help),
         );
     }
+}
+
+/// A limit of the wire as a length.
+pub(super) fn limit(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 /// "`a`, `b` and `c`".

@@ -1,0 +1,221 @@
+//! What a policy defines once and uses by name: lists, macros; and the functions of its enforcers.
+
+use std::collections::{HashMap, HashSet};
+
+use super::call;
+use super::selector;
+use super::walk::{Fields, Walk, closest, listed, printable};
+use crate::policy::code::Code;
+use crate::policy::diag::Diagnostic;
+use crate::policy::raw::{Node, Value};
+use crate::policy::schema::{ENFORCER, LIST, MAX_HOOKS, SELECTOR};
+use crate::policy::source::{Span, Spanned};
+
+/// Before the name of a list, where a function or a value stands.
+pub(super) const LIST_PREFIX: &str = "list:";
+
+/// Kinds of lists that are read.
+pub const LIST_TYPES: &[&str] = &["syscalls"];
+/// Kinds of lists whose members would have to be looked up on the machine.
+pub const UNSUPPORTED_LIST_TYPES: &[&str] = &["generated_syscalls", "generated_ftrace"];
+
+/// A list that may be used; its entries are judged where they are.
+pub(super) struct List<'n> {
+    /// `type: syscalls`: the entries are names of system calls.
+    pub(super) syscalls: bool,
+    pub(super) values: &'n [Node],
+    /// Whether the list itself was wrong; what uses it is then not judged.
+    pub(super) broken: bool,
+}
+
+/// Lists by name.
+pub(super) type Lists<'n> = HashMap<&'n str, List<'n>>;
+
+/// What a policy defines, by name.
+pub(super) struct Defined<'n> {
+    pub(super) lists: Lists<'n>,
+    pub(super) macros: HashMap<&'n str, &'n Node>,
+}
+
+pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
+    let mut lists = Lists::new();
+    let mut names: HashMap<&str, Span> = HashMap::new();
+    walk.entries(spec, "lists", usize::MAX, |walk, node| {
+        let fields = walk.mapping(node, &LIST)?;
+        let node = walk.required(&fields, "name")?;
+        let name = walk.text(node, "`name`")?;
+        if let Some(first) = names.insert(name, node.span) {
+            walk.push(
+                Diagnostic::new(
+                    Code::DuplicateName,
+                    node.span,
+                    format!("list `{}` is defined twice", printable(name)),
+                )
+                .label("second list of this name")
+                .also(first, "first one")
+                .help("give every list a name of its own"),
+            );
+            return None;
+        }
+        let kind = kind(walk, &fields);
+        if kind.is_some()
+            && let Some(pattern) = fields.given("pattern")
+        {
+            walk.push(
+                Diagnostic::new(Code::UnsupportedListType, pattern.span, "a `pattern` belongs to generated lists")
+                    .label("known, not supported here")
+                    .help("write the members into `values`"),
+            );
+        }
+        let values = match kind {
+            None => None,
+            Some(_) => {
+                let node = walk.required(&fields, "values");
+                node.and_then(|node| walk.filled_list(node, "`values` of a list", usize::MAX))
+            }
+        };
+        let broken = kind.is_none() || values.is_none();
+        lists.insert(name, List { syscalls: kind.unwrap_or(false), values: values.unwrap_or(&[]), broken });
+        Some(())
+    });
+    lists
+}
+
+/// Whether the entries are system calls.
+fn kind(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<bool> {
+    let Some(node) = fields.given("type") else { return Some(false) };
+    let text = walk.text(node, "`type`")?;
+    if LIST_TYPES.contains(&text) {
+        return Some(true);
+    }
+    if UNSUPPORTED_LIST_TYPES.contains(&text) {
+        walk.push(
+            Diagnostic::new(
+                Code::UnsupportedListType,
+                node.span,
+                format!("lists of type `{text}` are known, not supported here"),
+            )
+            .label("would be filled by the agent")
+            .help("write the members into `values`, with `type: syscalls` for system calls"),
+        );
+        return None;
+    }
+    let known: Vec<_> = LIST_TYPES.iter().chain(UNSUPPORTED_LIST_TYPES).copied().collect();
+    let help = match closest(text, &known) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("write {} or no type", listed(LIST_TYPES)),
+    };
+    walk.push(
+        Diagnostic::new(Code::UnknownListType, node.span, format!("unknown kind of list `{}`", printable(text)))
+            .help(help),
+    );
+    None
+}
+
+/// The list of this name; `None`, with a finding, when there is none.
+pub(super) fn find<'l, 'n>(
+    walk: &mut Walk<'_>,
+    lists: &'l Lists<'n>,
+    name: &str,
+    span: Span,
+) -> Option<&'l List<'n>> {
+    if let Some(list) = lists.get(name) {
+        return (!list.broken).then_some(list);
+    }
+    let known: Vec<_> = lists.keys().copied().collect();
+    let help = match closest(name, &known) {
+        Some(close) => format!("did you mean `{LIST_PREFIX}{}`?", printable(close)),
+        None => "define it under `lists`".to_owned(),
+    };
+    walk.push(
+        Diagnostic::new(Code::UnknownList, span, format!("there is no list `{}`", printable(name)))
+            .label("not defined in this policy")
+            .help(help),
+    );
+    None
+}
+
+/// Macros by name. Each is judged once on its own, so that one that is not used cannot be wrong unnoticed.
+pub(super) fn macros<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> HashMap<&'n str, &'n Node> {
+    let mut macros = HashMap::new();
+    let Some(node) = spec.given("selectorsMacros") else { return macros };
+    let Value::Map(entries) = &node.value else {
+        walk.wrong_kind(node, "`selectorsMacros` to be a mapping");
+        return macros;
+    };
+    for (key, node) in entries {
+        let Value::Text(name) = &key.value else {
+            walk.wrong_kind(key, "a macro's name to be text");
+            continue;
+        };
+        let Some(fields) = walk.mapping(node, &SELECTOR) else { continue };
+        if let Some(span) = fields.key_span("macros") {
+            walk.push(
+                Diagnostic::new(Code::MacroConflict, span, "a macro cannot use macros")
+                    .help("write the sections into the macro, or name both macros in the selector"),
+            );
+        }
+        if macros.insert(name.as_str(), node).is_some() {
+            walk.push(
+                Diagnostic::new(
+                    Code::DuplicateName,
+                    key.span,
+                    format!("macro `{}` is defined twice", printable(name)),
+                )
+                .help("give every macro a name of its own"),
+            );
+        }
+        selector::judge_macro(walk, &fields);
+    }
+    macros
+}
+
+/// The functions of `enforcers`.
+pub(super) fn enforcers(
+    walk: &mut Walk<'_>,
+    spec: &Fields<'_>,
+    lists: &Lists<'_>,
+) -> Option<Vec<Spanned<String>>> {
+    let Some(node) = spec.given("enforcers") else { return Some(Vec::new()) };
+    let items = walk.filled_list(node, "`enforcers`", usize::MAX)?;
+    if let Some(second) = items.get(1) {
+        walk.push(
+            Diagnostic::new(Code::Enforcers, second.span, "a policy has one enforcers entry")
+                .label("second one")
+                .help("write all functions into `calls` of one entry"),
+        );
+        return None;
+    }
+    let fields = walk.mapping(&items[0], &ENFORCER)?;
+    let node = walk.required(&fields, "calls")?;
+    let items = walk.filled_list(node, "`calls`", MAX_HOOKS)?;
+    let mut functions = Vec::new();
+    let mut seen = HashSet::new();
+    for item in items {
+        for (name, span) in call::names(walk, item, lists)? {
+            let function = call::function(walk, name, span, true)?;
+            let known = function.name.starts_with("security_") || function.name.starts_with(call::SYSCALL_PREFIX);
+            if !known {
+                walk.push(
+                    Diagnostic::new(
+                        Code::Enforcers,
+                        span,
+                        format!("`{}` is no place for an enforcer", printable(name)),
+                    )
+                    .label("neither a system call nor a security hook")
+                    .help("enforcers act at `sys_…` and `security_…` functions"),
+                );
+                return None;
+            }
+            if !seen.insert(function.name.clone()) {
+                walk.push(
+                    Diagnostic::new(Code::DuplicateValue, span, "the same function is given twice")
+                        .help("remove one, or correct it"),
+                );
+                return None;
+            }
+            functions.push(Spanned::new(function.name, span));
+        }
+    }
+    Some(functions)
+}
