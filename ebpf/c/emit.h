@@ -16,7 +16,8 @@ static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u3
 		*flags |= QUELL_EVENT_CUT;
 		return at;
 	}
-	/* The check above, again as a mask, which the verifier remembers across the stores. */
+	/* The check above, again as a mask, which the verifier remembers across the stores, and the compiler must not leave out. */
+	quell_opaque(at);
 	at &= QUELL_EVENT_FILL_BYTES - 1;
 	struct quell_event_arg *head = (struct quell_event_arg *)&event->bytes[at];
 

@@ -11,6 +11,17 @@ struct pt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
 
+/* 64 bits; before Linux 6.3 (commit f122a08b197d) two words of 32, in the same order. The kernel's type has another name in
+ * every version, which does not matter: only structs that hold it are relocated. */
+struct quell_kernel_cap {
+	__u64 bits;
+};
+
+/* atomic64_t of the kernel. */
+struct quell_atomic64 {
+	__s64 counter;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct qstr {
@@ -132,12 +143,6 @@ struct nsproxy {
 	struct cgroup_namespace *cgroup_ns;
 };
 
-/* 64 bits; before Linux 6.3 (commit f122a08b197d) two words of 32, in the same order. The kernel's type has another name in
- * every version, which does not matter: only structs that hold it are relocated. */
-struct quell_kernel_cap {
-	__u64 bits;
-};
-
 struct cred {
 	struct quell_kernel_cap cap_inheritable;
 	struct quell_kernel_cap cap_permitted;
@@ -180,10 +185,6 @@ struct task_struct___before_5_5 {
 
 struct in6_addr {
 	__u8 bytes[16];
-};
-
-struct quell_atomic64 {
-	__s64 counter;
 };
 
 struct sock_common {
