@@ -166,6 +166,8 @@ pub enum NamespaceKind {
     Net,
     /// Cgroup root.
     Cgroup,
+    /// Users and capabilities: in the new one the process has all of these.
+    User,
 }
 
 /// Sockets that a step can make.

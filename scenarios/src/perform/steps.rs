@@ -210,5 +210,6 @@ const fn clone_flag(kind: NamespaceKind) -> CloneFlags {
         NamespaceKind::Mnt => CloneFlags::CLONE_NEWNS,
         NamespaceKind::Net => CloneFlags::CLONE_NEWNET,
         NamespaceKind::Cgroup => CloneFlags::CLONE_NEWCGROUP,
+        NamespaceKind::User => CloneFlags::CLONE_NEWUSER,
     }
 }
