@@ -157,6 +157,7 @@ mod tests {
             enforcement: Enforcement::Full,
             sends: vec!["SIGKILL".into()],
             monitor: false,
+            host_namespaces: false,
             rate_limits: false,
             kernel_stacks: false,
             user_stacks: false,

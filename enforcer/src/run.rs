@@ -113,11 +113,15 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
     if agent_tgid.is_none() {
         progress(Progress::SubjectToItself);
     }
-    let host_namespaces = namespaces::of_host().map_err(|source| RunError::File {
-        what: "read the namespaces in",
-        path: namespaces::DIRECTORY.into(),
-        source,
-    })?;
+    let host_namespaces = if hooks.iter().any(|hook| hook.host_namespaces) {
+        namespaces::of_host().map_err(|source| RunError::File {
+            what: "find out what host_ns is from",
+            path: namespaces::DIRECTORY.into(),
+            source,
+        })?
+    } else {
+        [0; 10]
+    };
     let settings = Settings { monitor: options.monitor, agent_tgid, host_namespaces };
     let mut attached = attach::attach(&hooks, settings)?;
 

@@ -91,7 +91,7 @@ pub struct Settings {
     /// The agent's process id in the initial PID namespace, whose calls are let through; `None` when it is not known.
     pub agent_tgid: Option<u32>,
     /// Inode numbers of the host's namespaces, in the order of
-    /// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL).
+    /// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL); zeros when no hook names one.
     pub host_namespaces: [u32; 10],
 }
 

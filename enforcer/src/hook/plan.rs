@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{risk, signature, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{Action, ArgType, Hook, HookPoint, Policy, Post, Selector, TypeClass};
+use crate::policy::ast::{Action, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
 use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
@@ -61,6 +61,8 @@ pub struct PlannedHook {
     pub sends: Vec<String>,
     /// Whether the policy itself asks for monitor mode.
     pub monitor: bool,
+    /// Whether a filter names a namespace of the host.
+    pub host_namespaces: bool,
     /// Whether an event of it has a rate limit.
     pub rate_limits: bool,
     /// Whether its events carry stacks of the kernel, whose addresses need names.
@@ -166,6 +168,7 @@ fn hooks(
                 },
                 sends: sends(&hook.selectors),
                 monitor: policy.options.monitor.unwrap_or(false),
+                host_namespaces: names_host(&hook.selectors),
                 rate_limits: posts(&hook.selectors, |post| post.rate_limit_ms > 0),
                 kernel_stacks: posts(&hook.selectors, |post| post.kernel_stack),
                 user_stacks: posts(&hook.selectors, |post| post.user_stack),
@@ -195,6 +198,12 @@ fn sends(selectors: &[Selector]) -> Vec<String> {
         }
     }
     sends
+}
+
+/// Whether a filter of the selectors says `host_ns`.
+fn names_host(selectors: &[Selector]) -> bool {
+    let mut filters = selectors.iter().flat_map(|selector| &selector.namespaces);
+    filters.any(|filter| filter.values.contains(&NamespaceId::Host))
 }
 
 /// Whether a Post action of the selectors is like this.
