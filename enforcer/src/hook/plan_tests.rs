@@ -47,8 +47,12 @@ fn with(feature: Feature, answer: Option<Answer>) -> KernelFacts {
     facts
 }
 
+fn parsed(source: &Source) -> Policy {
+    parse(source).unwrap().remove(0)
+}
+
 fn planned(source: &Source, facts: &KernelFacts) -> Result<Plan, Diagnostics> {
-    plan(&parse(source).unwrap(), source, facts, 0)
+    plan(&parsed(source), source, facts, 0)
 }
 
 /// Code, severity and place of every finding.
@@ -65,7 +69,7 @@ fn a_kernel_that_has_everything_enforces_in_full() {
     assert_eq!(plan.policy, "planned");
     assert!(plan.remarks.is_empty(), "{}", plan.remarks);
     let hook = &plan.hooks[0];
-    assert_eq!((hook.enforcement.clone(), hook.enforces), (Enforcement::Full, true));
+    assert_eq!((hook.enforcement.clone(), hook.enforces()), (Enforcement::Full, true));
     assert_eq!(hook.to_string(), "security_bprm_check: kprobe, SIGKILL: full");
 }
 
@@ -74,7 +78,7 @@ fn a_hook_that_only_posts_says_so_and_leaves_nothing_to_remark() {
     let plan = planned(&source("__x64_sys_unlink", "string", "Post"), &complete()).unwrap();
     assert!(plan.remarks.is_empty(), "{}", plan.remarks);
     assert_eq!(plan.hooks[0].to_string(), "__x64_sys_unlink: kprobe, events only: full");
-    assert!(!plan.hooks[0].enforces);
+    assert!(!plan.hooks[0].enforces());
 }
 
 #[rstest]
@@ -240,7 +244,7 @@ fn selectors_that_do_not_fit_refuse_the_policy() {
     let refused = planned(&source, &complete()).unwrap_err();
     assert_eq!(found(&refused), ["error[S001] 7:5"]);
     assert!(refused.as_slice()[0].message.ends_with("4096 are available"), "{refused}");
-    let anywhere = findings_for_any_kernel(&parse(&source).unwrap());
+    let anywhere = findings_for_any_kernel(&parsed(&source));
     assert_eq!(anywhere.iter().map(|found| found.code).collect::<Vec<_>>(), [Code::EncodingTooLarge]);
 }
 
@@ -269,7 +273,7 @@ fn hooks_are_numbered_from_where_the_policy_before_ended() {
          - {call: __x64_sys_write, message: first, args: [{index: 0, type: fd, label: target}]}\n  \
          - {call: __x64_sys_unlink}\n",
     );
-    let plan = plan(&parse(&source).unwrap(), &source, &complete(), 5).unwrap();
+    let plan = plan(&parsed(&source), &source, &complete(), 5).unwrap();
     let numbers: Vec<_> = plan.hooks.iter().map(|hook| hook.compiled.config.hook).collect();
     assert_eq!(numbers, [5, 6]);
     assert_eq!(plan.hooks[0].message.as_deref(), Some("first"));
@@ -284,4 +288,101 @@ fn a_killing_filter_on_an_object_that_the_kernel_does_not_describe_is_refused() 
     assert!(found(&refused).contains(&"error[K006] 11:9".to_owned()), "{refused}");
     let plan = planned(&source("security_file_permission", "file", "Post"), &facts).unwrap();
     assert!(found(&plan.remarks)[0].starts_with("warning[K006]"), "{}", plan.remarks);
+}
+
+/// A policy about `security_file_permission` with one selector, whose lines are given with their indentation.
+fn with_selector(selector: &str) -> Source {
+    Source::new(
+        "p.yaml",
+        format!(
+            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  \
+             - call: security_file_permission\n    syscall: false\n    args:\n    - {{index: 0, type: file}}\n    \
+             - {{index: 1, type: int}}\n    selectors:\n    - {selector}\n"
+        ),
+    )
+}
+
+#[rstest]
+#[case("matchActions: [{action: Override, argError: -1}]", "error[K010]")]
+#[case(
+    "matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]",
+    "error[K011]"
+)]
+#[case("matchNamespaceChanges: [{operator: In, values: [Net]}]", "error[K011]")]
+#[case("matchCapabilityChanges: [{operator: In, values: [CAP_SYS_ADMIN]}]", "error[K011]")]
+fn what_is_known_and_not_done_is_refused_by_its_own_code(#[case] selector: &str, #[case] code: &str) {
+    let source = with_selector(selector);
+    let refused = planned(&source, &complete()).unwrap_err();
+    assert!(found(&refused).iter().any(|found| found.starts_with(code)), "{refused}");
+    let anywhere = findings_for_any_kernel(&parsed(&source));
+    assert!(anywhere.iter().any(|found| code.contains(found.code.as_str())), "{anywhere:?}");
+}
+
+#[rstest]
+#[case("lsmhooks: [{hook: file_open, args: [{index: 0, type: file}]}]", "error[K009]")]
+#[case("tracepoints: [{subsystem: sched, event: sched_process_exec}]", "error[K009]")]
+#[case("fentries: [{call: security_file_permission, syscall: false}]", "error[K009]")]
+#[case(
+    "kprobes: [{call: security_file_permission, syscall: false, return: true, returnArg: {index: 0, type: int}}]",
+    "error[K009]"
+)]
+fn a_hook_that_is_known_and_not_attached_is_refused_by_its_own_code(#[case] spec: &str, #[case] code: &str) {
+    let text = format!("apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  {spec}\n");
+    let source = Source::new("p.yaml", text);
+    let refused = planned(&source, &complete()).unwrap_err();
+    let codes = found(&refused);
+    assert!(codes.len() == 1 && codes[0].starts_with(code), "{refused}");
+}
+
+#[test]
+fn a_policy_of_a_namespace_is_not_applied_to_everybody() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicyNamespaced\nmetadata: {name: t, namespace: shop}\n\
+                spec:\n  kprobes:\n  - call: __x64_sys_getpid\n";
+    let refused = planned(&Source::new("p.yaml", text), &complete()).unwrap_err();
+    assert!(found(&refused)[0].starts_with("error[K013]"), "{refused}");
+    assert!(refused.as_slice()[0].message.contains("`shop`"));
+}
+
+#[test]
+fn a_portable_name_leaves_the_entries_of_other_abis_open_where_the_kernel_has_them() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
+                - call: sys_getpid\n";
+    let source = Source::new("p.yaml", text);
+    let plan = planned(&source, &complete()).unwrap();
+    assert_eq!(plan.hooks[0].enforcement, Enforcement::Full, "this kernel has no other entries");
+    let mut facts = complete();
+    facts.functions.names.insert("__ia32_sys_getpid".into());
+    let plan = planned(&source, &facts).unwrap();
+    assert!(matches!(plan.hooks[0].enforcement, Enforcement::Partial(_)));
+    assert_eq!(found(&plan.remarks), ["warning[K008] 7:11"]);
+}
+
+#[test]
+fn a_hook_that_may_be_missing_is_left_out_with_a_remark() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
+                - {call: no_such_thing_at_all, syscall: false, ignore: {callNotFound: true}}\n  \
+                - {call: __x64_sys_getpid}\n";
+    let source = Source::new("p.yaml", text);
+    let plan = planned(&source, &complete()).unwrap();
+    let calls: Vec<_> = plan.hooks.iter().map(|hook| (hook.call.as_str(), hook.compiled.config.hook)).collect();
+    assert_eq!(calls, [("__x64_sys_getpid", 0)]);
+    assert_eq!(found(&plan.remarks), ["warning[K001] 7:12"]);
+}
+
+#[test]
+fn a_signal_enforces_and_its_remark_says_that_it_may_be_ignored() {
+    let plan = planned(&with_selector("matchActions: [{action: Signal, argSig: 15}]"), &complete()).unwrap();
+    assert!(plan.hooks[0].enforces());
+    assert_eq!(plan.hooks[0].to_string(), "security_file_permission: kprobe, signal 15: full");
+    assert_eq!(found(&plan.remarks), ["warning[K007] 12:7"]);
+}
+
+#[test]
+fn what_a_hook_needs_of_its_programs_is_planned() {
+    let selector = "{matchNamespaces: [{namespace: Net, operator: In, values: [host_ns]}], \
+                    matchActions: [{action: Post, rateLimit: 5s, userStackTrace: true}]}";
+    let plan = planned(&with_selector(selector), &complete()).unwrap();
+    let hook = &plan.hooks[0];
+    assert_eq!((hook.host_namespaces, hook.rate_limits, hook.kernel_stacks, hook.user_stacks), (true, true, false, true));
+    assert!(!hook.enforces());
 }
