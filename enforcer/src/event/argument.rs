@@ -26,7 +26,9 @@ pub(super) fn value(value: &EventValue, label: Option<&str>) -> Value {
 fn plain(value: &EventValue) -> Value {
     let number = value.number;
     match value.arg_type {
-        ArgType::Int | ArgType::S32 | ArgType::S16 | ArgType::S8 => json!({ "int_arg": number.cast_signed() }),
+        ArgType::Int | ArgType::S32 | ArgType::S16 | ArgType::S8 => {
+            json!({ "int_arg": number.cast_signed() })
+        }
         ArgType::U32 | ArgType::U16 | ArgType::U8 => json!({ "uint_arg": number }),
         // 64-bit numbers are strings in the JSON form of protocol buffers.
         ArgType::S64 => json!({ "long_arg": number.cast_signed().to_string() }),

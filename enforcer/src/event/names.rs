@@ -109,7 +109,10 @@ const CAPABILITIES: [&str; 41] = [
 ];
 
 fn named(table: &[(u32, &str)], number: u32) -> String {
-    table.iter().find(|(known, _)| *known == number).map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
+    table
+        .iter()
+        .find(|(known, _)| *known == number)
+        .map_or_else(|| number.to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// `AF_INET` for 2.

@@ -113,7 +113,10 @@ fn frames(bytes: &[u8], at: &mut usize, count: u32) -> Result<Vec<u64>, EventErr
     let length = count as usize * size_of::<u64>();
     let found = bytes.get(*at..).and_then(|rest| rest.get(..length)).ok_or(EventError::Cut(*at))?;
     *at += length;
-    Ok(found.chunks_exact(size_of::<u64>()).filter_map(|word| Some(u64::from_le_bytes(word.try_into().ok()?))).collect())
+    Ok(found
+        .chunks_exact(size_of::<u64>())
+        .filter_map(|word| Some(u64::from_le_bytes(word.try_into().ok()?)))
+        .collect())
 }
 
 fn value(bytes: &[u8], at: &mut usize) -> Result<EventValue, EventError> {

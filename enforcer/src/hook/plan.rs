@@ -217,8 +217,9 @@ fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     for feature in Feature::ALL {
         let needed = match feature {
             Feature::SendSignal => policy.hooks.iter().any(|hook| !sends(&hook.selectors).is_empty()),
-            Feature::ProbeReadUser => args()
-                .any(|arg| arg.ty.class() == TypeClass::Text || matches!(arg.ty, ArgType::Sockaddr)),
+            Feature::ProbeReadUser => {
+                args().any(|arg| arg.ty.class() == TypeClass::Text || matches!(arg.ty, ArgType::Sockaddr))
+            }
             Feature::Btf | Feature::KprobePrograms | Feature::RingBuffer => true,
         };
         let at = policy.name.span;

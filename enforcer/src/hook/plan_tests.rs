@@ -304,10 +304,7 @@ fn with_selector(selector: &str) -> Source {
 
 #[rstest]
 #[case("matchActions: [{action: Override, argError: -1}]", "error[K010]")]
-#[case(
-    "matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]",
-    "error[K011]"
-)]
+#[case("matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]", "error[K011]")]
 #[case("matchNamespaceChanges: [{operator: In, values: [Net]}]", "error[K011]")]
 #[case("matchCapabilityChanges: [{operator: In, values: [CAP_SYS_ADMIN]}]", "error[K011]")]
 fn what_is_known_and_not_done_is_refused_by_its_own_code(#[case] selector: &str, #[case] code: &str) {
@@ -327,7 +324,9 @@ fn what_is_known_and_not_done_is_refused_by_its_own_code(#[case] selector: &str,
     "error[K009]"
 )]
 fn a_hook_that_is_known_and_not_attached_is_refused_by_its_own_code(#[case] spec: &str, #[case] code: &str) {
-    let text = format!("apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  {spec}\n");
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  {spec}\n"
+    );
     let source = Source::new("p.yaml", text);
     let refused = planned(&source, &complete()).unwrap_err();
     let codes = found(&refused);
@@ -364,7 +363,8 @@ fn a_hook_that_may_be_missing_is_left_out_with_a_remark() {
                 - {call: __x64_sys_getpid}\n";
     let source = Source::new("p.yaml", text);
     let plan = planned(&source, &complete()).unwrap();
-    let calls: Vec<_> = plan.hooks.iter().map(|hook| (hook.call.as_str(), hook.compiled.config.hook)).collect();
+    let calls: Vec<_> =
+        plan.hooks.iter().map(|hook| (hook.call.as_str(), hook.compiled.config.hook)).collect();
     assert_eq!(calls, [("__x64_sys_getpid", 0)]);
     assert_eq!(found(&plan.remarks), ["warning[K001] 7:12"]);
 }
@@ -383,6 +383,9 @@ fn what_a_hook_needs_of_its_programs_is_planned() {
                     matchActions: [{action: Post, rateLimit: 5s, userStackTrace: true}]}";
     let plan = planned(&with_selector(selector), &complete()).unwrap();
     let hook = &plan.hooks[0];
-    assert_eq!((hook.host_namespaces, hook.rate_limits, hook.kernel_stacks, hook.user_stacks), (true, true, false, true));
+    assert_eq!(
+        (hook.host_namespaces, hook.rate_limits, hook.kernel_stacks, hook.user_stacks),
+        (true, true, false, true)
+    );
     assert!(!hook.enforces());
 }

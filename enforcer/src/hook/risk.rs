@@ -7,7 +7,11 @@ use crate::policy::ast::{Action, ArgType, Hook, HookPoint};
 use crate::policy::{Code, Diagnostic};
 
 /// What remains open; each item is a remark as well.
-pub(super) fn remaining(hook: &Hook, facts: Option<&KernelFacts>, found: &mut Vec<Diagnostic>) -> Vec<String> {
+pub(super) fn remaining(
+    hook: &Hook,
+    facts: Option<&KernelFacts>,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<String> {
     let mut missing = Vec::new();
     missing.extend(other_abi(hook, facts, found));
     for selector in hook.selectors.iter().filter(|selector| selector.enforces()) {

@@ -58,9 +58,8 @@ fn not_compared(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
         facts.release,
         hook.point.target()
     );
-    let objects = |filter: &&ArgFilter| {
-        hook.args.get(filter.arg).is_some_and(|arg| structs(arg.ty).is_some())
-    };
+    let objects =
+        |filter: &&ArgFilter| hook.args.get(filter.arg).is_some_and(|arg| structs(arg.ty).is_some());
     let killing = hook.selectors.iter().filter(|selector| Selector::enforces(selector));
     match killing.flat_map(|selector| &selector.args).find(objects) {
         Some(filter) => found.push(

@@ -114,9 +114,11 @@ fn actions(selector: &Selector, found: &mut Vec<Diagnostic>) {
 
 fn filters(selector: &Selector, found: &mut Vec<Diagnostic>) {
     let binaries = selector.binaries.iter().chain(&selector.parent_binaries);
-    let following = binaries.filter(|filter| filter.follow_children).map(|filter| ("followChildren", filter.span));
+    let following =
+        binaries.filter(|filter| filter.follow_children).map(|filter| ("followChildren", filter.span));
     let namespaces = selector.namespace_changes.iter().map(|filter| ("matchNamespaceChanges", filter.span));
-    let capabilities = selector.capability_changes.iter().map(|filter| ("matchCapabilityChanges", filter.span));
+    let capabilities =
+        selector.capability_changes.iter().map(|filter| ("matchCapabilityChanges", filter.span));
     for (what, span) in following.chain(namespaces).chain(capabilities) {
         let message = format!("{what} needs to know what a process was when it executed its program");
         found.push(
