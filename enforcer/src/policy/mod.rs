@@ -11,8 +11,10 @@ mod raw;
 pub mod render;
 pub mod schema;
 pub mod source;
+mod spans;
 pub mod typing;
 mod validate;
+pub mod yaml;
 
 pub use ast::{
     Action, ActionKind, Arg, ArgFilter, ArgSource, ArgType, Hook, HookPoint, Operator, PidFilter, Policy, Selector,

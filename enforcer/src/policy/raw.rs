@@ -17,7 +17,7 @@ use super::source::{Source, Span};
 /// Longest policy text in bytes. Far above any real policy; it keeps a wrong file (a log, a core dump) from being parsed.
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Most nodes of a document, alias expansions included.
-const MAX_NODES: usize = 300_000;
+const MAX_NODES: usize = 150_000;
 /// Deepest nesting; the language itself needs 9.
 const MAX_DEPTH: usize = 32;
 /// Most aliases, and most nodes that they may repeat.

@@ -17,7 +17,7 @@ use crate::policy::source::Span;
 use crate::policy::typing::ACTIONS;
 
 /// Scopes of a rate limit.
-pub const SCOPES: &[(&str, RateScope)] =
+pub(in crate::policy) const SCOPES: &[(&str, RateScope)] =
     &[("thread", RateScope::Thread), ("process", RateScope::Process), ("global", RateScope::Global)];
 
 /// The arguments of each kind of action: those that it must have, and those that it may have.
@@ -133,7 +133,7 @@ fn action(
     kind: ActionKind,
     subjects: &Subjects<'_, '_>,
 ) -> Option<Action> {
-    let mut position = |key: &str| fields.given(key).and_then(|node| argument(walk, node, subjects));
+    let mut position = |key: &str| fields.given(key).and_then(|node| argument(walk, node, subjects, false));
     Some(match kind {
         ActionKind::NoPost => Action::NoPost,
         ActionKind::Sigkill => Action::Sigkill,

@@ -15,7 +15,7 @@ use crate::policy::typing::TYPES;
 /// Last field of a tracepoint, from 0, that can be read.
 const LAST_TRACEPOINT_FIELD: u32 = 15;
 /// Sources of data.
-pub const SOURCES: &[(&str, ArgSource)] =
+pub(in crate::policy) const SOURCES: &[(&str, ArgSource)] =
     &[("current_task", ArgSource::CurrentTask), ("pt_regs", ArgSource::Registers)];
 
 /// Where arguments are read.

@@ -11,7 +11,7 @@ use crate::policy::source::Span;
 /// Longest kernel symbol with its terminating NUL (KSYM_NAME_LEN, kernel 6.1 on; 128 before).
 const KSYM_NAME_BYTES: usize = 512;
 /// Wrappers that take their arguments from the saved registers of the caller.
-pub(super) const SYSCALL_PREFIX: &str = "__x64_sys_";
+pub(in crate::policy) const SYSCALL_PREFIX: &str = "__x64_sys_";
 /// Wrappers of other architectures and calling conventions.
 const FOREIGN_SYSCALL_PREFIXES: &[&str] =
     &["__ia32_sys_", "__ia32_compat_sys_", "__x64_compat_sys_", "__arm64_sys_", "__arm64_compat_sys_"];

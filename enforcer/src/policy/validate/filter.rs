@@ -187,7 +187,7 @@ fn positions(
     let node = walk.required(fields, "index")?;
     let at = match section {
         Section::Data => by_position(walk, node, subjects, section)?,
-        _ => argument(walk, node, subjects)?,
+        _ => argument(walk, node, subjects, true)?,
     };
     Some((vec![at], node.span))
 }
@@ -222,7 +222,14 @@ fn by_position(
 
 /// The position in `args` of the argument that a filter of matchArgs or an action names by its position in the function's
 /// prototype.
-pub(super) fn argument(walk: &mut Walk<'_>, node: &Node, subjects: &Subjects<'_, '_>) -> Option<usize> {
+///
+/// A filter's index used to be a position in `args` elsewhere, so for it both readings have to agree (`checked`).
+pub(super) fn argument(
+    walk: &mut Walk<'_>,
+    node: &Node,
+    subjects: &Subjects<'_, '_>,
+    checked: bool,
+) -> Option<usize> {
     let value = walk.integer(node, "`index`")?;
     let args = subjects.args?.get(..subjects.data_start)?;
     let is = |arg: &Arg| matches!(arg.source, ArgSource::Argument(index) if i128::from(index) == value);
@@ -230,11 +237,11 @@ pub(super) fn argument(walk: &mut Walk<'_>, node: &Node, subjects: &Subjects<'_,
     let by_position = usize::try_from(value).ok().and_then(|at| args.get(at));
     let twice = args.iter().filter(|arg| is(arg)).count() > 1;
     match (found, by_position) {
-        (Some(at), Some(other)) if twice || !is(other) => {
+        (Some(at), other) if twice || checked && other.is_some_and(|other| !is(other)) => {
             let meant = if twice {
                 format!("`args` reads several things of argument {value}")
             } else {
-                let other = position(other.source);
+                let other = other.map_or(0, |other| position(other.source));
                 format!("argument {value}, or entry {value} of `args`, which is argument {other}")
             };
             walk.push(

@@ -21,6 +21,14 @@ mod walk;
 
 pub use document::{parse, parse_one};
 
+// What the printer writes as it was read, and the language reference lists.
+pub(super) use actions::SCOPES;
+pub(super) use args::SOURCES;
+pub(super) use call::SYSCALL_PREFIX;
+pub(super) use network::written as written_network;
+pub(super) use process::HOST as HOST_NAMESPACE;
+pub(super) use resolve::written as written_steps;
+
 #[cfg(test)]
 mod tests;
 

@@ -59,8 +59,7 @@ pub(super) fn network(walk: &mut Walk<'_>, node: &Node) -> Option<Network> {
 }
 
 /// The network as it is written.
-#[must_use]
-pub fn written(network: &Network) -> String {
+pub(in crate::policy) fn written(network: &Network) -> String {
     format!("{}/{}", network.address, network.bits)
 }
 

@@ -21,7 +21,7 @@ use crate::policy::schema::{
 use crate::policy::typing::{BINARY_OPERATORS, MEMBER_OPERATORS, most_values};
 
 /// The value of matchNamespaces that stands for the host's namespace.
-pub const HOST: &str = "host_ns";
+pub(in crate::policy) const HOST: &str = "host_ns";
 
 fn negated(walk: &mut Walk<'_>, fields: &Fields<'_>, what: &str) -> Option<bool> {
     operator_among(walk, fields, MEMBER_OPERATORS, what).map(|op| op == Operator::NotIn)

@@ -62,8 +62,7 @@ fn parse(text: &str) -> Result<Vec<Step>, &str> {
 }
 
 /// The steps as they are written.
-#[must_use]
-pub fn written(steps: &[Step]) -> String {
+pub(in crate::policy) fn written(steps: &[Step]) -> String {
     let mut out = String::new();
     for step in steps {
         match step {

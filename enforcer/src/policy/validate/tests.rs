@@ -5,7 +5,8 @@ use quell_wire::limits;
 use rstest::rstest;
 
 use crate::policy::ast::*;
-use crate::policy::{Code, Source, parse};
+use crate::policy::yaml;
+use crate::policy::{Code, Source, parse, parse_one};
 
 const HEAD: &str =
     "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: example\nspec:\n  kprobes:\n";
@@ -45,7 +46,7 @@ spec:
 "#;
 
 fn accepted(text: &str) -> Policy {
-    parse(&Source::new("p.yaml", text)).unwrap_or_else(|found| panic!("{found}\n{text}"))
+    parse_one(&Source::new("p.yaml", text)).unwrap_or_else(|found| panic!("{found}\n{text}"))
 }
 
 fn refused(text: &str) -> Vec<Code> {
@@ -66,13 +67,23 @@ fn open_kill_is_read_as_written() {
     let policy = accepted(OPEN_KILL);
     assert_eq!(policy.name.value, "open-kill");
     let [hook] = policy.hooks.as_slice() else { panic!("{policy:?}") };
-    assert_eq!((hook.call.value.as_str(), hook.syscall), ("__x64_sys_write", true));
-    assert_eq!(&OPEN_KILL[hook.call.span.offset..hook.call.span.end()], "\"__x64_sys_write\"");
-    let args: Vec<_> = hook.args.iter().map(|arg| (arg.index, arg.ty, arg.size_arg)).collect();
-    assert_eq!(args, [(0, ArgType::Fd, None), (1, ArgType::CharBuf, Some(2)), (2, ArgType::Size, None)]);
+    let point = HookPoint::Kprobe {
+        function: "__x64_sys_write".into(),
+        syscall: true,
+        returns: false,
+        every_abi: false,
+    };
+    assert_eq!(hook.point, point);
+    assert_eq!(&OPEN_KILL[hook.name.span.offset..hook.name.span.end()], "\"__x64_sys_write\"");
+    let args: Vec<_> = hook.args.iter().map(|arg| (arg.source, arg.ty, arg.size_arg)).collect();
+    let at = ArgSource::Argument;
+    assert_eq!(
+        args,
+        [(at(0), ArgType::Fd, None), (at(1), ArgType::CharBuf, Some(2)), (at(2), ArgType::Size, None)]
+    );
     let [selector] = hook.selectors.as_slice() else { panic!("{hook:?}") };
     let [pids] = selector.pids.as_slice() else { panic!("{selector:?}") };
-    assert_eq!((pids.op, pids.namespace, pids.follow_forks), (PidOperator::NotIn, true, true));
+    assert_eq!((pids.negated, pids.namespace, pids.follow_forks), (true, true, true));
     assert_eq!(pids.values, [0, 1]);
     let [filter] = selector.args.as_slice() else { panic!("{selector:?}") };
     assert_eq!((filter.arg, filter.op), (0, Operator::Prefix));
@@ -85,7 +96,8 @@ fn open_kill_is_read_as_written() {
 fn a_selector_without_actions_posts() {
     let policy = accepted(&with_selectors("{}, {matchActions: []}"));
     let actions: Vec<_> = policy.hooks[0].selectors.iter().map(|selector| selector.actions.clone()).collect();
-    assert_eq!(actions, [[Action::Post], [Action::Post]]);
+    let post = Action::Post(Post::default());
+    assert_eq!(actions, [[post], [post]]);
 }
 
 #[test]
@@ -130,7 +142,7 @@ fn the_syscall_flag_has_to_fit_the_name(
     let flag = flag.map(|flag| format!("    syscall: {flag}\n")).unwrap_or_default();
     let text = format!("{HEAD}  - call: {call}\n{flag}");
     match expected {
-        Some(syscall) => assert_eq!(accepted(&text).hooks[0].syscall, syscall),
+        Some(syscall) => assert_eq!(accepted(&text).hooks[0].point.is_syscall(), syscall),
         None => assert_eq!(refused(&text), [Code::SyscallFlag]),
     }
 }
@@ -168,9 +180,23 @@ fn arg_filters_of(count: usize) -> String {
     with_selectors(&format!("{{matchArgs: [{filters}]}}"))
 }
 
-fn values_of(count: usize) -> String {
+fn masks_of(count: usize) -> String {
+    let values = entries(count, |n| n.to_string());
+    with_selectors(&format!("{{matchArgs: [{{index: 1, operator: Mask, values: [{values}]}}]}}"))
+}
+
+fn members_of(count: usize) -> String {
     let values = entries(count, |n| n.to_string());
     with_selectors(&format!("{{matchArgs: [{{index: 1, operator: In, values: [{values}]}}]}}"))
+}
+
+fn binaries_of(count: usize) -> String {
+    let filters = entries(count, |n| format!("{{operator: NotIn, values: [/{n}]}}"));
+    with_selectors(&format!("{{matchBinaries: [{filters}]}}"))
+}
+
+fn tags_of(count: usize) -> String {
+    format!("{HEAD}  - call: __x64_sys_write\n    tags: [{}]\n", entries(count, |n| format!("t{n}")))
 }
 
 #[rstest]
@@ -178,8 +204,11 @@ fn values_of(count: usize) -> String {
 #[case::args(limits::MAX_ARGS, args_of)]
 #[case::pid_entries(limits::MAX_PID_ENTRIES, pid_entries_of)]
 #[case::pids(limits::MAX_PIDS, pids_of)]
-#[case::arg_filters(limits::MAX_ARG_FILTERS, arg_filters_of)]
-#[case::values(limits::MAX_VALUES, values_of)]
+#[case::arg_filters(limits::MAX_FILTERS, arg_filters_of)]
+#[case::inline_values(limits::MAX_VALUES, masks_of)]
+#[case::members_of_a_set(limits::MAX_SET_MEMBERS, members_of)]
+#[case::binaries(limits::MAX_FILTERS, binaries_of)]
+#[case::tags(16, tags_of)]
 fn a_list_at_its_limit_is_read_and_one_more_is_refused(
     #[case] limit: u32,
     #[case] policy: fn(usize) -> String,
@@ -190,14 +219,21 @@ fn a_list_at_its_limit_is_read_and_one_more_is_refused(
 
 #[test]
 fn actions_behind_their_limit_are_refused() {
-    // There are fewer kinds than the limit allows, so a list at the limit repeats one.
-    let of = |count| {
-        with_selectors(&format!("{{matchActions: [{}]}}", entries(count, |_| "{action: Post}".into())))
-    };
+    const KINDS: [&str; 9] = [
+        "{action: Post}",
+        "{action: NoPost}",
+        "{action: Sigkill}",
+        "{action: Signal, argSig: 1}",
+        "{action: Override, argError: -1}",
+        "{action: FollowFD, argFd: 0, argName: 1}",
+        "{action: CopyFD, argFd: 0, argName: 1}",
+        "{action: Set, argIndex: 0, argValue: 1}",
+        "{action: UnfollowFD, argFd: 0, argName: 1}",
+    ];
     let limit = size(limits::MAX_ACTIONS);
-    assert!(refused(&of(limit)).iter().all(|code| *code == Code::DuplicateAction));
-    assert!(refused(&of(limit + 1)).contains(&Code::ListTooLong));
-    assert!(Action::ALL.len() <= limit);
+    let of = |count: usize| with_selectors(&format!("{{matchActions: [{}]}}", KINDS[..count].join(", ")));
+    assert_eq!(accepted(&of(limit)).hooks[0].selectors[0].actions.len(), limit);
+    assert_eq!(refused(&of(limit + 1)), [Code::ListTooLong]);
 }
 
 #[test]
@@ -249,7 +285,7 @@ fn paths_that_no_file_has_are_refused(#[case] op: &str, #[case] path: &str, #[ca
 
 #[test]
 fn an_anchored_mistake_is_reported_once() {
-    let text = format!("{HEAD}  - &hook\n    call: sys_write\n  - *hook\n");
+    let text = format!("{HEAD}  - &hook\n    call: nf:sys_write\n  - *hook\n");
     assert_eq!(refused(&text), [Code::UnsupportedCall]);
 }
 
@@ -315,17 +351,20 @@ fn mutated() -> impl Strategy<Value = String> {
 fn answers(text: &str) -> Result<(), TestCaseError> {
     use crate::policy::{Style, render};
     match parse(&Source::new("p.yaml", text)) {
-        Ok(policy) => {
-            prop_assert!(!policy.hooks.is_empty());
-            for hook in &policy.hooks {
+        Ok(policies) => {
+            prop_assert!(!policies.is_empty());
+            for hook in policies.iter().flat_map(|policy| &policy.hooks) {
                 prop_assert!(hook.args.len() <= size(limits::MAX_ARGS));
                 for selector in &hook.selectors {
                     prop_assert!(!selector.actions.is_empty());
                     prop_assert!(selector.pids.iter().all(|filter| !filter.values.is_empty()));
-                    for filter in &selector.args {
-                        prop_assert!(!filter.values.is_empty() && filter.arg < hook.args.len());
-                    }
+                    prop_assert!(selector.args.iter().all(|filter| filter.arg < hook.args.len()));
                 }
+            }
+            for policy in policies {
+                let printed = yaml::print(&policy);
+                let again = parse_one(&Source::new("again.yaml", printed.as_str()));
+                prop_assert!(again.is_ok_and(|again| again.without_spans() == policy.without_spans()), "{}", printed);
             }
         }
         Err(found) => {
