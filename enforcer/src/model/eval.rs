@@ -193,4 +193,4 @@ fn arg(hook: &Hook, filter: &ArgFilter, context: &Context) -> Answer {
 
 #[cfg(test)]
 #[path = "eval_tests.rs"]
-mod tests;
+pub(super) mod tests;

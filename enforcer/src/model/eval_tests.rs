@@ -3,8 +3,9 @@
 use rstest::rstest;
 
 use super::*;
-use crate::model::context::{PidNamespace, Process};
-use crate::policy::{Source, parse};
+use crate::model::context::{Argument, Capabilities, PidNamespace, Process, Value};
+use crate::policy::ast::RateScope;
+use crate::policy::{Source, parse_one};
 
 const HOST: Process = Process { tgid: 500, namespace: PidNamespace::Initial };
 
@@ -13,50 +14,68 @@ fn inside(namespace: u64, tgid: u32) -> Process {
 }
 
 /// A hook with one argument of the type (and a size for a buffer) and the given selectors, written in flow style.
-fn hook(ty: &str, selectors: &str) -> Kprobe {
+pub(in crate::model) fn hook(ty: &str, selectors: &str) -> Hook {
     let size = if ty == "char_buf" { ", sizeArgIndex: 3" } else { "" };
     let text = format!(
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - call: f\n    \
          syscall: false\n    args: [{{index: 0, type: {ty}{size}}}]\n    selectors: [{selectors}]\n"
     );
-    parse(&Source::new("t", text)).unwrap().hooks.remove(0)
+    parse_one(&Source::new("t", text)).unwrap().hooks.remove(0)
 }
 
-fn filter(ty: &str, op: &str, values: &str, action: &str) -> Kprobe {
+pub(in crate::model) fn filter(ty: &str, op: &str, values: &str, action: &str) -> Hook {
     let one = format!(
         "{{matchArgs: [{{index: 0, operator: {op}, values: [{values}]}}], matchActions: [{{action: {action}}}]}}"
     );
     hook(ty, &one)
 }
 
-fn of(argument: Argument) -> Context {
-    Context { process: HOST, ancestors: vec![], args: vec![argument] }
+const POST: Action =
+    Action::Post(Post { rate_limit_ms: 0, scope: RateScope::Thread, kernel_stack: false, user_stack: false });
+
+fn argument(value: Value) -> Argument {
+    Argument { value, file_type: None }
 }
 
-fn whole(text: &str) -> Argument {
-    Argument::Whole(text.as_bytes().to_vec())
+/// A call by an ordinary process of the host.
+pub(in crate::model) fn of(value: Value) -> Context {
+    Context {
+        process: HOST,
+        ancestors: vec![],
+        executable: argument(whole("/usr/bin/cat")),
+        parent_executable: argument(whole("/usr/bin/bash")),
+        followed: vec![],
+        namespaces: [7; 10],
+        host_namespaces: [7; 10],
+        namespaces_at_exec: [7; 10],
+        capabilities: Capabilities::default(),
+        capabilities_at_exec: Capabilities::default(),
+        args: vec![argument(value)],
+        returned: None,
+    }
 }
 
-fn cut(text: &str) -> Argument {
-    Argument::Cut(text.as_bytes().to_vec())
+pub(in crate::model) fn whole(text: &str) -> Value {
+    Value::Whole(text.as_bytes().to_vec())
+}
+
+pub(in crate::model) fn cut(text: &str) -> Value {
+    Value::Cut(text.as_bytes().to_vec())
 }
 
 /// The first selector, decided.
-fn hit(action: Action) -> Verdict {
+pub(in crate::model) fn hit(action: Action) -> Verdict {
     Verdict::Matched { selector: Some(0), actions: vec![action], failed_closed: false }
 }
 
-fn closed() -> Verdict {
+pub(in crate::model) fn closed() -> Verdict {
     Verdict::Matched { selector: Some(0), actions: vec![Action::Sigkill], failed_closed: true }
 }
 
 #[test]
 fn a_hook_without_selectors_posts_every_call() {
-    let verdict = evaluate(&hook("fd", ""), &of(Argument::BadFd));
-    assert_eq!(
-        verdict,
-        Verdict::Matched { selector: None, actions: vec![Action::Post], failed_closed: false }
-    );
+    let verdict = evaluate(&hook("fd", ""), &of(Value::BadFd));
+    assert_eq!(verdict, Verdict::Matched { selector: None, actions: vec![POST], failed_closed: false });
 }
 
 #[rstest]
@@ -78,7 +97,7 @@ fn whole_paths_are_compared_as_bytes(
     #[case] matches: bool,
 ) {
     let verdict = evaluate(&filter("file", op, values, "Post"), &of(whole(path)));
-    assert_eq!(verdict, if matches { hit(Action::Post) } else { Verdict::NotMatched });
+    assert_eq!(verdict, if matches { hit(POST) } else { Verdict::NotMatched });
 }
 
 #[rstest]
@@ -96,8 +115,8 @@ fn numbers_are_compared_in_full_width(
     #[case] number: u64,
     #[case] matches: bool,
 ) {
-    let verdict = evaluate(&filter(ty, op, values, "Post"), &of(Argument::Integer(number)));
-    assert_eq!(verdict, if matches { hit(Action::Post) } else { Verdict::NotMatched });
+    let verdict = evaluate(&filter(ty, op, values, "Post"), &of(Value::Integer(number)));
+    assert_eq!(verdict, if matches { hit(POST) } else { Verdict::NotMatched });
 }
 
 #[rstest]
@@ -108,9 +127,9 @@ fn numbers_are_compared_in_full_width(
 #[case("Postfix")]
 fn what_has_no_path_matches_no_filter_not_even_a_negative_one(
     #[case] op: &str,
-    #[values(Argument::NoPath, Argument::BadFd)] argument: Argument,
+    #[values(Value::NoPath, Value::BadFd)] value: Value,
 ) {
-    assert_eq!(evaluate(&filter("fd", op, "/x", "Sigkill"), &of(argument)), Verdict::NotMatched);
+    assert_eq!(evaluate(&filter("fd", op, "/x", "Sigkill"), &of(value)), Verdict::NotMatched);
 }
 
 #[rstest]
@@ -118,16 +137,16 @@ fn nothing_is_killed_on_a_guess_about_user_memory(
     #[values("Equal", "NotEqual", "Prefix")] op: &str,
     #[values("Post", "Sigkill")] action: &str,
 ) {
-    let verdict = evaluate(&filter("string", op, "/x", action), &of(Argument::UserFault));
+    let verdict = evaluate(&filter("string", op, "/x", action), &of(Value::UserFault));
     assert_eq!(verdict, Verdict::Unreadable);
 }
 
 #[rstest]
 fn an_enforcing_selector_fails_closed_and_an_observing_one_counts(
-    #[values(Argument::KernelFault, Argument::Disconnected)] argument: Argument,
+    #[values(Value::KernelFault, Value::Disconnected)] value: Value,
     #[values("Equal", "NotEqual", "NotIn", "Postfix")] op: &str,
 ) {
-    let context = of(argument);
+    let context = of(value);
     assert_eq!(evaluate(&filter("file", op, "/x", "Sigkill"), &context), closed());
     assert_eq!(evaluate(&filter("file", op, "/x", "Post"), &context), Verdict::Unreadable);
 }
@@ -203,14 +222,10 @@ fn the_first_selector_that_matches_wins() {
         "{matchArgs: [{index: 0, operator: Equal, values: [/a]}], matchActions: [{action: Post}]}, \
          {matchArgs: [{index: 0, operator: Prefix, values: [/]}], matchActions: [{action: Post}, {action: Sigkill}]}",
     );
-    assert_eq!(evaluate(&hook, &of(whole("/a"))), hit(Action::Post));
+    assert_eq!(evaluate(&hook, &of(whole("/a"))), hit(POST));
     assert_eq!(
         evaluate(&hook, &of(whole("/b"))),
-        Verdict::Matched {
-            selector: Some(1),
-            actions: vec![Action::Post, Action::Sigkill],
-            failed_closed: false
-        }
+        Verdict::Matched { selector: Some(1), actions: vec![POST, Action::Sigkill], failed_closed: false }
     );
 }
 
@@ -227,12 +242,12 @@ fn a_later_match_outweighs_an_earlier_doubt() {
     assert_eq!(evaluate(&hook, &of(cut("/y"))), Verdict::Unreadable);
 }
 
-fn pids(entries: &str) -> Kprobe {
+fn pids(entries: &str) -> Hook {
     hook("fd", &format!("{{matchPIDs: [{entries}], matchActions: [{{action: Sigkill}}]}}"))
 }
 
 fn called_by(process: Process, ancestors: Vec<Process>) -> Context {
-    Context { process, ancestors, args: vec![whole("/etc/passwd")] }
+    Context { process, ancestors, ..of(whole("/etc/passwd")) }
 }
 
 const OPEN_KILL: &str = "{operator: NotIn, followForks: true, isNamespacePID: true, values: [0, 1]}";

@@ -1,18 +1,21 @@
 //! Constants and flags, number by number: the verifier deletes what these say is not used.
 
-use quell_wire::limits::{FILTER_BYTES, MAX_STRING_VALUE_BYTES};
+use quell_wire::code::{Action as WireAction, ArgType as WireType, Operator};
+use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_SYSCALL, NO_SIZE_ARG};
 use quell_wire::read;
+use quell_wire::selector::{SELECTOR_ENFORCES, Section};
+use quell_wire::tree::{ActionTree, ValueTree};
 use rstest::rstest;
 
 use super::*;
-use crate::policy::{Source, TypeClass, parse};
+use crate::policy::{Source, parse_one};
 
 /// The first hook of a policy with these lines under `kprobes`.
-fn kprobe(hook: &str) -> Kprobe {
+fn kprobe(hook: &str) -> Hook {
     let text = format!(
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - {hook}\n"
     );
-    parse(&Source::new("t", text)).unwrap().hooks.remove(0)
+    parse_one(&Source::new("t", text)).unwrap().hooks.remove(0)
 }
 
 fn config(text: &str) -> HookConfig {
@@ -29,24 +32,28 @@ fn the_constants_are_the_largest_numbers_of_the_policy() {
          {matchArgs: [{index: 1, operator: Prefix, values: [seventeen letters]}, \
           {index: 2, operator: In, values: [1, 2, 3, 4, 5]}], matchActions: [{action: Post}, {action: Sigkill}]}]}",
     );
+    let bits = |numbers: &[u32]| numbers.iter().fold(0u64, |bits, number| bits | 1 << number);
     let expected = HookConfig {
+        operators: bits(&[Operator::Equal, Operator::Prefix, Operator::In].map(Operator::number)),
+        types: bits(&[WireType::Fd, WireType::CharBuf, WireType::SizeT].map(WireType::number)),
         hook: 7,
         flags: HOOK_SYSCALL,
         args: 3,
         selectors: 2,
+        sections: u32::try_from(bits(&[Section::Pids, Section::Args, Section::Actions].map(Section::number)))
+            .unwrap(),
         pid_entries: 2,
         pids: 3,
-        arg_filters: 2,
+        filters: 2,
         values: 5,
         string_words: 3,
         actions: 2,
+        filtered: 0b111,
         arg_type: [WireType::Fd.number(), WireType::CharBuf.number(), WireType::SizeT.number(), 0, 0],
         arg_index: [0, 1, 2, 0, 0],
         arg_size: [NO_SIZE_ARG, 2, NO_SIZE_ARG, 0, 0],
         arg_size_bits: [64, 64, 64, 0, 0],
-        filtered: 0b111,
-        agent_tgid: 0,
-        reserved: 0,
+        ..HookConfig::default()
     };
     assert_eq!(config, expected);
 }
@@ -79,9 +86,11 @@ fn what_is_read_of_the_process_follows_from_match_pids(#[case] keys: &str, #[cas
 #[test]
 fn a_hook_without_selectors_posts_every_call() {
     let hook = hook(&kprobe("{call: __x64_sys_write}"), 0).unwrap();
-    let always = SelectorTree { flags: 0, pids: vec![], args: vec![], actions: vec![WireAction::Post] };
+    let post = ActionTree { action: WireAction::Post, param: [0; 6] };
+    let always = SelectorTree { actions: vec![post], ..SelectorTree::default() };
     assert_eq!(read::selectors(&*hook.filter).unwrap(), [always]);
-    assert_eq!((hook.config.selectors, hook.config.actions, hook.config.arg_filters), (1, 1, 0));
+    assert_eq!((hook.config.selectors, hook.config.actions, hook.config.filters), (1, 1, 0));
+    assert_eq!(hook.config.sections, 1 << Section::Actions.number());
 }
 
 #[rstest]
@@ -89,9 +98,11 @@ fn a_hook_without_selectors_posts_every_call() {
 #[case("{action: Post}", 0)]
 #[case("{action: Sigkill}", SELECTOR_ENFORCES)]
 #[case("{action: Post}, {action: Sigkill}", SELECTOR_ENFORCES)]
+#[case("{action: Signal, argSig: 15}, {action: NoPost}", SELECTOR_ENFORCES)]
+#[case("{action: NoPost}", 0)]
 fn a_selector_that_kills_is_marked_as_enforcing(#[case] actions: &str, #[case] flags: u32) {
-    let selectors =
-        selectors(&kprobe(&format!("{{call: __x64_sys_write, selectors: [{{matchActions: [{actions}]}}]}}")));
+    let text = format!("{{call: __x64_sys_write, selectors: [{{matchActions: [{actions}]}}]}}");
+    let (selectors, _) = selectors(&kprobe(&text)).unwrap();
     assert_eq!(selectors[0].flags, flags);
 }
 
@@ -105,40 +116,8 @@ fn numbers_have_the_full_width(#[case] ty: &str, #[case] spelled: &str, #[case] 
         "{{call: f, syscall: false, args: [{{index: 0, type: {ty}}}], selectors: [{{matchArgs: \
          [{{index: 0, operator: Equal, values: [{spelled}]}}]}}]}}"
     );
-    assert_eq!(selectors(&kprobe(&text))[0].args[0].values, ValueTree::Numbers(vec![number]));
-}
-
-#[test]
-fn what_does_not_fit_is_refused_with_the_size_that_it_would_have() {
-    let value = |number: usize| format!("{number:0>width$}", width = MAX_STRING_VALUE_BYTES as usize);
-    let values: Vec<_> = (0..16).map(|number| format!("\"{}\"", value(number))).collect();
-    let text = format!(
-        "{{call: f, syscall: false, args: [{{index: 0, type: string}}], selectors: [{{matchArgs: \
-         [{{index: 0, operator: Equal, values: [{}]}}]}}]}}",
-        values.join(", ")
-    );
-    let TooLarge { needed } = hook(&kprobe(&text), 0).unwrap_err();
-    assert!(needed > FILTER_BYTES as usize + 200 && needed < FILTER_BYTES as usize + 400, "{needed}");
-}
-
-#[test]
-fn both_sides_agree_on_what_is_a_text_a_path_and_a_number() {
-    let mut numbers = Vec::new();
-    for ty in ArgType::ALL {
-        let wire = wire_type(ty);
-        assert_eq!(wire.is_path(), ty.class() == TypeClass::Path, "{ty:?}");
-        assert_eq!(wire.is_bytes(), !matches!(ty.class(), TypeClass::Integer { .. }), "{ty:?}");
-        numbers.push(wire.number());
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    assert_eq!(numbers.len(), ArgType::ALL.len(), "two types share a number");
-    for operator in Operator::ALL {
-        assert_eq!(format!("{operator:?}"), format!("{:?}", wire_operator(operator)));
-    }
-    for action in Action::ALL {
-        assert_eq!(format!("{action:?}"), format!("{:?}", wire_action(action)));
-    }
+    let (selectors, _) = selectors(&kprobe(&text)).unwrap();
+    assert_eq!(selectors[0].section(Section::Args)[0].values, ValueTree::Numbers(vec![number]));
 }
 
 #[test]

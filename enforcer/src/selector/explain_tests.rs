@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::policy::{Source, parse};
+use crate::policy::{Source, parse, parse_one};
 use crate::selector::compile;
 
 fn folder(path: &str) -> PathBuf {
@@ -27,10 +27,10 @@ fn names(folder: &Path, extension: &str) -> BTreeSet<String> {
 fn listing_of(file: &Path) -> String {
     let name = file.file_name().unwrap().to_str().unwrap();
     let source = Source::from_bytes(name, &std::fs::read(file).unwrap()).unwrap();
-    let policy = parse(&source).unwrap();
-    let hooks = policy.hooks.iter().zip(0..);
+    let policies = parse(&source).unwrap();
+    let hooks = policies.iter().flat_map(|policy| policy.hooks.iter().zip(0..));
     hooks
-        .map(|(kprobe, number)| listing(&kprobe.call.value, &compile::hook(kprobe, number).unwrap()).unwrap())
+        .map(|(hook, number)| listing(&hook.name.value, &compile::hook(hook, number).unwrap()).unwrap())
         .collect()
 }
 
@@ -63,9 +63,9 @@ fn a_listing_shows_numbers_by_their_sign_and_bytes_escaped() {
                 {index: 2, type: string}]\n    selectors:\n    - matchArgs: [{index: 0, operator: NotEqual, values: \
                 [-1, 2]}, {index: 1, operator: In, values: [18446744073709551615]}, {index: 2, operator: Postfix, \
                 values: [\"a\\tä\\\"\"]}]\n";
-    let policy = parse(&Source::new("t", text)).unwrap();
+    let policy = parse_one(&Source::new("t", text)).unwrap();
     let shown = listing("f", &compile::hook(&policy.hooks[0], 2).unwrap()).unwrap();
-    let expected = "hook 2 f (kernel function), 208 of 4096 bytes
+    let expected = "hook 2 f (kernel function), 248 of 4096 bytes
   arg 0: int8 from argument 0
   arg 1: size_t from argument 1
   arg 2: string from argument 2
@@ -80,7 +80,7 @@ fn a_listing_shows_numbers_by_their_sign_and_bytes_escaped() {
 
 #[test]
 fn bytes_that_are_no_selectors_are_an_error_and_not_a_listing() {
-    let policy = parse(&Source::new(
+    let policy = parse_one(&Source::new(
         "t",
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
          - call: __x64_sys_write\n",

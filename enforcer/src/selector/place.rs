@@ -240,3 +240,7 @@ fn key(values: &ValueTree) -> ValueKey {
         ValueTree::Set(_) => ValueKey::Numbers(vec![]),
     }
 }
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;
