@@ -65,6 +65,15 @@ static __always_inline __u64 quell_less(__u64 left, __u64 right)
 	return ((~left & right) | (~(left ^ right) & difference)) >> 63;
 }
 
+/* The same for numbers below 2^63. */
+static __always_inline __u64 quell_below(__u64 left, __u64 right)
+{
+	__u64 difference = left - right;
+
+	quell_opaque(difference);
+	return difference >> 63;
+}
+
 /* 1 when both are equal, else 0. */
 static __always_inline __u64 quell_equal(__u64 left, __u64 right)
 {

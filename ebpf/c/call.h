@@ -58,13 +58,11 @@ struct quell_scratch {
 	volatile __u32 value_at;
 	/* matchPIDs: whether an id of the entry was found. */
 	volatile __u32 listed;
-	/* Where in the slot a string value is compared, and how many of its bytes were. */
+	/* Where in the slot a string value is compared. */
 	volatile __u32 from;
-	volatile __u32 done;
 	/* The answer of the values of an entry, and of the entries of a selector. */
 	volatile __u32 any;
 	volatile __u32 all;
-	volatile __u32 reserved;
 	/* The number that the entry compares. */
 	volatile __u64 number;
 };

@@ -17,6 +17,9 @@
 #define QUELL_CONNECTION_OPERATORS \
 	(QUELL_SOURCE_PORT_OPERATORS | QUELL_DESTINATION_PORT_OPERATORS | QUELL_FIELD_OPERATORS)
 
+/* Bytes of a string that are compared between two branches. */
+#define QUELL_STRIDE 32
+
 /* The head of an entry, as it was read. */
 struct quell_entry_view {
 	__u32 at;
@@ -26,6 +29,7 @@ struct quell_entry_view {
 	__u32 values;
 	__u32 set;
 	const struct quell_arg *arg;
+	const __u8 *slot;
 };
 
 /* Whether `op` is one of the group; where the hook has none of them, the verifier deletes what follows from a yes. */
@@ -52,42 +56,43 @@ static __always_inline void quell_answer(struct quell_scratch *scratch, __u64 ye
 	scratch->any = yes * QUELL_MATCH_YES | (unsure & ~yes & 1) * QUELL_MATCH_UNDECIDED;
 }
 
-/* The slot of a subject whose bytes are compared. What the function returned has that of the parent's executable. */
-static __always_inline const __u8 *quell_slot_of(const struct quell_entry_view *entry, const struct quell_call *call)
+/* The slot of a subject whose bytes are compared. What the function returned has that of the parent's executable. There is
+ * always one: the other answer is for the verifier, which would walk everything behind a branch twice. */
+static __always_inline const __u8 *quell_slot_of(const struct quell_call *call, __u64 subject)
 {
-	__u32 slot = entry->subject;
+	__u64 at = quell_least(subject, QUELL_SLOTS - 1) * QUELL_SLOT_BYTES;
 
-	if (slot >= QUELL_SLOTS)
-		slot = QUELL_SLOTS - 1;
-	return &call->slot[slot * QUELL_SLOT_BYTES];
+	quell_opaque(at);
+	if (at > (QUELL_SLOTS - 1) * QUELL_SLOT_BYTES)
+		return 0;
+	return &call->slot[at];
 }
 
 /* 1 when the `length` bytes of the filter at `at` (8-aligned) equal those of the slot from `scratch->from`. */
-static __always_inline __u64 quell_same_bytes(const __u8 *filter, __u32 at, const __u8 *slot, __u32 length,
+static __always_inline __u64 quell_same_bytes(const __u8 *filter, __u32 at, const __u8 *slot, __u64 length,
 					      struct quell_scratch *scratch,
 					      const volatile struct quell_hook_config *config)
 {
 	__u32 from = scratch->from;
+	__u64 difference = 0;
 
-	scratch->done = 0;
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < QUELL_MAX_STRING_VALUE_BYTES; i += 8) {
-		if (i >= config->string_words * 8)
+	for (__u32 i = 0; i < QUELL_MAX_STRING_VALUE_BYTES; i += QUELL_STRIDE) {
+		/* One branch for four words and for both ways to leave: behind the end, and at a difference. */
+		if (i >= config->string_words * 8 || ((quell_below(i, length) ^ 1) | difference))
 			break;
-		/* One branch for both ways to leave: at the end, and at a difference. */
-		__u64 difference = quell_filter_u64(filter, at + i) ^ quell_slot_u64(slot, from + i);
-
-		if (quell_less(length, i + 8) | (quell_is_zero(difference) ^ 1))
-			break;
-		scratch->done = i + 8;
+#pragma unroll
+		for (__u32 w = i; w < i + QUELL_STRIDE; w += 8)
+			/* Only words that are whole. */
+			difference |= (quell_filter_u64(filter, at + w) ^ quell_slot_u64(slot, from + w)) &
+				      (0 - quell_below(w + 7, length));
 	}
-	/* What is left as a word, without the bytes behind the string, which are somebody else's. Eight bytes or more are left
-	 * after a difference, which is found again. */
-	__u32 done = scratch->done;
-	__u64 left = quell_least(length - done, 8);
-	__u64 difference = quell_filter_u64(filter, at + done) ^ quell_slot_u64(slot, from + done);
+	/* The last bytes, without those behind the string, which are somebody else's. */
+	__u32 whole = length & ~7ULL;
 
-	return quell_is_zero(difference & quell_low_bits(left * 8));
+	difference |= (quell_filter_u64(filter, at + whole) ^ quell_slot_u64(slot, from + whole)) &
+		      quell_low_bits((length & 7) * 8);
+	return quell_is_zero(difference);
 }
 
 /* Strings in the filter. Of a cut path the end is known, of other cut strings the beginning. */
@@ -177,19 +182,17 @@ static __always_inline void quell_compare_strings(const __u8 *filter, const stru
 						  struct quell_call *call,
 						  const volatile struct quell_hook_config *config)
 {
-	const __u8 *slot = quell_slot_of(entry, call);
-
 	if (entry->set)
-		quell_compare_string_set(filter, entry, slot, call, config);
+		quell_compare_string_set(filter, entry, entry->slot, call, config);
 	else
-		quell_compare_inline_strings(filter, entry, slot, &call->scratch, config);
+		quell_compare_inline_strings(filter, entry, entry->slot, &call->scratch, config);
 }
 
 /* A number of a connection, into `scratch->number`. False: it has no such end, and no port to compare. */
 static __always_inline bool quell_read_connection(const struct quell_entry_view *entry, struct quell_call *call,
 						  const volatile struct quell_hook_config *config)
 {
-	const struct quell_connection *connection = (const struct quell_connection *)quell_slot_of(entry, call);
+	const struct quell_connection *connection = (const struct quell_connection *)entry->slot;
 	__u32 op = entry->op;
 
 	if (quell_one_of(QUELL_SOURCE_PORT_OPERATORS, op, config)) {
@@ -215,11 +218,11 @@ static __always_inline bool quell_compare_networks(const __u8 *filter, const str
 						   const volatile struct quell_hook_config *config)
 {
 	struct quell_scratch *scratch = &call->scratch;
-	const __u8 *slot = quell_slot_of(entry, call);
-	__u64 source = quell_is_of(QUELL_OP(SADDR) | QUELL_OP(NOT_SADDR), entry->op);
-	__u32 family_at = __builtin_offsetof(struct quell_connection, destination_family) - source * 4;
-	__u32 address_at = __builtin_offsetof(struct quell_connection, destination_address) - source * 16;
-	__u32 family = *(const __u32 *)(slot + (family_at & 31));
+	const __u8 *slot = entry->slot;
+	__u64 destination = quell_is_of(QUELL_OP(DADDR) | QUELL_OP(NOT_DADDR), entry->op);
+	__u32 family_at = __builtin_offsetof(struct quell_connection, source_family) + destination * 4;
+	__u32 address_at = __builtin_offsetof(struct quell_connection, source_address) + destination * 16;
+	__u32 family = *(const __u32 *)(slot + family_at);
 	__u64 first = __builtin_bswap64(quell_slot_u64(slot, address_at));
 	__u64 second = __builtin_bswap64(quell_slot_u64(slot, address_at + 8));
 	__u64 yes = 0;

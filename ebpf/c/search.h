@@ -8,55 +8,62 @@
 
 #include "branchless.h"
 
-struct quell_search_state {
-	__u64 word[QUELL_SEARCH_WORDS];
-	__u64 found;
-};
+/* The masks of a word of patterns are so many bytes apart: 32, hence a shift by 5. */
+#define QUELL_ROW_BYTES (QUELL_SEARCH_WORDS * sizeof(__u64))
+_Static_assert(QUELL_ROW_BYTES == 32, "a row of masks is found by a shift");
 
-/* One byte of the string; `counts` is all ones, or 0 for a byte behind its end. */
-static __always_inline void quell_search_byte(const struct quell_search_table *table, __u64 byte, __u64 counts,
-					      struct quell_search_state *state,
-					      const volatile struct quell_hook_config *config)
+/* The mask for byte `b` (a constant) of eight. */
+static __always_inline __u64 quell_search_mask(const __u8 *rows, __u64 bytes, __u32 b)
 {
-	const __u64 *mask = &table->mask[(byte & 255) * QUELL_SEARCH_WORDS];
+	__u64 row = b ? bytes >> (b * 8 - 5) : bytes << 5;
 
-#pragma unroll
-	for (__u32 w = 0; w < QUELL_SEARCH_WORDS; w++) {
-		if (w >= config->search_words)
-			break;
-		state->word[w] = ((state->word[w] << 1) | table->first[w]) & mask[w];
-		state->found |= state->word[w] & table->last[w] & counts;
-	}
+	return *(const __u64 *)(rows + (row & (255 * QUELL_ROW_BYTES)));
 }
 
-/* Whether the `length` bytes of the slot from `start` contain a pattern of the table. */
-static __always_inline __u32 quell_search(const struct quell_search_table *table, const __u8 *slot, __u32 start,
-					  __u32 length, const volatile struct quell_hook_config *config)
+/* One word of patterns. The length is read anew, so that the verifier does not learn it from the branches. */
+static __always_inline __u64 quell_search_word(const struct quell_search_table *table, __u32 w, const __u8 *slot,
+					       const struct quell_arg *arg)
 {
-	struct quell_search_state state = {};
-	__u32 whole = length & ~7U;
-	__u64 word;
-	__u32 i;
+	const __u8 *rows = (const __u8 *)&table->mask[w];
+	__u64 first = table->first[w], last = table->last[w], state = 0, found = 0, bytes;
+	__u32 start = quell_fresh(arg->start);
 
 #pragma clang loop unroll(disable)
-	for (i = 0; i < QUELL_MAX_STRING_BYTES; i += 8) {
-		if (i >= whole)
+	for (__u32 i = 0; i < QUELL_MAX_STRING_BYTES; i += 8) {
+		if (i >= (quell_fresh(arg->length) & ~7U))
 			break;
-		word = *(const __u64 *)(slot + ((start + i) & (QUELL_MAX_STRING_BYTES - 1)));
+		bytes = *(const __u64 *)(slot + ((start + i) & (QUELL_MAX_STRING_BYTES - 1)));
 #pragma unroll
 		for (__u32 b = 0; b < 8; b++) {
-			quell_search_byte(table, word, ~0ULL, &state, config);
-			word >>= 8;
+			state = ((state << 1) | first) & quell_search_mask(rows, bytes, b);
+			found |= state & last;
 		}
 	}
 	/* The last bytes, without those behind the string, which are somebody else's. */
-	word = *(const __u64 *)(slot + ((start + whole) & (QUELL_MAX_STRING_BYTES - 1)));
+	__u32 length = quell_fresh(arg->length);
+
+	bytes = *(const __u64 *)(slot + ((start + (length & ~7U)) & (QUELL_MAX_STRING_BYTES - 1)));
 #pragma unroll
 	for (__u32 b = 0; b < 8; b++) {
-		quell_search_byte(table, word, 0 - quell_less(whole + b, length), &state, config);
-		word >>= 8;
+		state = ((state << 1) | first) & quell_search_mask(rows, bytes, b);
+		found |= state & last & (0 - quell_below(b, length & 7));
 	}
-	return quell_is_zero(state.found) ^ 1;
+	return found;
+}
+
+/* Whether the bytes of the slot that `arg` describes contain a pattern of the table. */
+static __always_inline __u32 quell_search(const struct quell_search_table *table, const __u8 *slot,
+					  const struct quell_arg *arg, const volatile struct quell_hook_config *config)
+{
+	__u64 found = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u32 w = 0; w < QUELL_SEARCH_WORDS; w++) {
+		if (w >= config->search_words)
+			break;
+		found |= quell_search_word(table, w, slot, arg);
+	}
+	return quell_is_zero(found) ^ 1;
 }
 
 #endif

@@ -165,6 +165,9 @@ static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, stru
 	    entry.values > config->values || entry.set > QUELL_MAX_SETS)
 		return;
 	entry.arg = &call->arg[entry.subject];
+	entry.slot = quell_slot_of(call, entry.subject);
+	if (!entry.slot)
+		return;
 	/* NotMask is the one operator that has no bit in a word. */
 	__u32 not_mask = entry.op >> 6;
 	__u32 negative = not_mask | ((QUELL_NEGATIVE_OPERATORS >> (entry.op & 63)) & 1);

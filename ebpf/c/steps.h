@@ -62,10 +62,11 @@ static __always_inline void quell_step_search(struct quell_call *call, const str
 
 	if (quell_available(arg) != QUELL_MATCH_YES)
 		return;
-	if (subject >= QUELL_SLOTS)
-		subject = QUELL_SLOTS - 1;
-	__u32 found = quell_search(table, &call->slot[subject * QUELL_SLOT_BYTES], quell_fresh(arg->start),
-				   quell_fresh(arg->length), config);
+	const __u8 *slot = quell_slot_of(call, subject);
+
+	if (!slot)
+		return;
+	__u32 found = quell_search(table, slot, arg, config);
 
 	call->found |= found << (search & 31);
 }

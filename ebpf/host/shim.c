@@ -1,34 +1,126 @@
-/* The evaluator, built for the host: functions with external linkage around the inline ones of selector.h. Nothing is
- * decided here. */
+/* The evaluator, built for the host: functions with external linkage around the inline ones of steps.h, and the loop that
+ * tail calls are in the kernel. Nothing is decided here. */
 #include "host_types.h"
-#include "selector.h"
+#include "steps.h"
 
-/* ebpf/src/host.rs has the same two structs and asserts the same numbers. */
+/* ebpf/src/host.rs has the same struct and asserts the same numbers. */
 _Static_assert(sizeof(struct quell_process) == 80, "size of quell_process");
 _Static_assert(QUELL_GLOBAL_IDS == 0 && QUELL_NAMESPACE_IDS == 1 && QUELL_IDS == 10, "views of process ids");
-_Static_assert(sizeof(struct quell_arg) == 24, "size of quell_arg");
-_Static_assert(__builtin_offsetof(struct quell_arg, status) == 0, "offset of status");
-_Static_assert(__builtin_offsetof(struct quell_arg, start) == 4, "offset of start");
-_Static_assert(__builtin_offsetof(struct quell_arg, length) == 8, "offset of length");
-_Static_assert(__builtin_offsetof(struct quell_arg, number) == 16, "offset of number");
+_Static_assert(QUELL_SLOTS == 7 && QUELL_SLOT_BYTES == 4352, "slots");
 
-/* In the kernel the scratch memory keeps what the call before left in it. */
-#define QUELL_STALE_SCRATCH()                                           \
-	struct quell_scratch scratch;                                   \
-	__builtin_memset(&scratch, 0x5a, sizeof(scratch))
+/* Whether a set has a key: `context` is what the caller gave. */
+typedef __u32 quell_host_has(const void *context, __u32 kind, const union quell_set_key *key);
 
-__u32 quell_host_match_pids(const __u8 *filter, __u32 at, const struct quell_process *process,
-			    const struct quell_hook_config *config)
+static _Thread_local quell_host_has *has;
+static _Thread_local const void *has_context;
+
+static __always_inline __u32 quell_set_has(__u32 kind, const union quell_set_key *key)
 {
-	QUELL_STALE_SCRATCH();
-	return quell_match_pids(filter, at, process, &scratch, config);
+	return has(has_context, kind, key);
 }
 
-__u32 quell_host_match_args(const __u8 *filter, __u32 at, const struct quell_arg *args, const __u8 *slots,
+/* ebpf/src/host.rs has the same struct. */
+struct quell_host_outcome {
+	/* QUELL_STEP_MATCHED or QUELL_STEP_NO_MATCH. */
+	__u32 step;
+	__u32 selector;
+	/* QUELL_EVENT_* bits. */
+	__u32 flags;
+	/* Selectors that the evaluator could not read. */
+	__u32 malformed;
+};
+
+__u32 quell_host_call_bytes(void)
+{
+	return sizeof(struct quell_call);
+}
+
+struct quell_process *quell_host_process(struct quell_call *call)
+{
+	return &call->process;
+}
+
+/* The slot of a subject; none for a subject that is a number. */
+__u8 *quell_host_slot(struct quell_call *call, __u32 subject)
+{
+	if (subject > QUELL_SUBJECT_RETURNED)
+		return 0;
+	return &call->slot[(subject < QUELL_SLOTS ? subject : QUELL_SLOTS - 1) * QUELL_SLOT_BYTES];
+}
+
+void quell_host_put(struct quell_call *call, __u32 subject, __u32 status, __u32 start, __u32 length, __u32 mode,
+		    __u64 number)
+{
+	if (subject >= QUELL_SUBJECTS)
+		return;
+	struct quell_arg *arg = &call->arg[subject];
+
+	arg->status = status;
+	arg->start = start;
+	arg->length = length;
+	arg->mode = mode;
+	arg->number = number;
+}
+
+/* In the kernel the working memory keeps what the call before left in it. */
+static void quell_host_begin(struct quell_call *call, quell_host_has *lookup, const void *context)
+{
+	has = lookup;
+	has_context = context;
+	__builtin_memset(&call->scratch, 0x5a, sizeof(call->scratch));
+	__builtin_memset(&call->key, 0x5a, sizeof(call->key));
+	call->flags = 0;
+}
+
+void quell_host_evaluate(struct quell_call *call, const __u8 *filter, const struct quell_hook_config *config,
+			 const struct quell_search_table *tables, quell_host_has *lookup, const void *context,
+			 struct quell_host_outcome *outcome)
+{
+	quell_host_begin(call, lookup, context);
+	outcome->malformed = 0;
+	outcome->step = QUELL_STEP_NO_MATCH;
+	__u32 verdict = quell_filter_process(call, filter, &outcome->malformed, config);
+
+	if (verdict == QUELL_PROCESS_ACCEPT)
+		outcome->step = QUELL_STEP_MATCHED;
+	if (verdict == QUELL_PROCESS_CONTINUE) {
+		for (__u32 i = 0; i < config->searches; i++)
+			quell_step_search(call, &tables[i], config);
+		do {
+			outcome->step = quell_step_filter(call, filter, config);
+			outcome->malformed += (outcome->step & QUELL_STEP_MALFORMED) != 0;
+		} while (!(outcome->step & (QUELL_STEP_MATCHED | QUELL_STEP_NO_MATCH)));
+		outcome->step &= QUELL_STEP_MATCHED | QUELL_STEP_NO_MATCH;
+	}
+	outcome->selector = call->selector;
+	outcome->flags = call->flags;
+}
+
+/* matchReturnArgs of one selector. */
+__u32 quell_host_returned(struct quell_call *call, const __u8 *filter, __u32 at, const struct quell_hook_config *config,
+			  const struct quell_search_table *tables, quell_host_has *lookup, const void *context)
+{
+	quell_host_begin(call, lookup, context);
+	call->searched = 0;
+	call->found = 0;
+	for (__u32 i = 0; i < config->searches; i++)
+		quell_step_search(call, &tables[i], config);
+	return quell_match_returned(filter, at, call, config);
+}
+
+__u32 quell_host_match_pids(const __u8 *filter, __u32 at, struct quell_call *call,
 			    const struct quell_hook_config *config)
 {
-	QUELL_STALE_SCRATCH();
-	return quell_match_args(filter, at, args, slots, &scratch, config);
+	__builtin_memset(&call->scratch, 0x5a, sizeof(call->scratch));
+	return quell_match_pids(filter, at, &call->process, &call->scratch, config);
+}
+
+__u32 quell_host_search(const struct quell_search_table *table, const __u8 *slot, __u32 start, __u32 length,
+			const struct quell_hook_config *config)
+{
+	struct quell_arg arg = { .status = QUELL_ARG_OK, .start = start, .length = length };
+
+	return quell_search(table, slot, &arg, config);
 }
 
 __u32 quell_host_section(const __u8 *filter, __u32 at, __u32 section)
