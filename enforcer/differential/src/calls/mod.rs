@@ -15,16 +15,21 @@ use near::Near;
 /// Types of files, S_IF* bits.
 const FILE_TYPES: [u32; 7] = [0o100_000, 0o040_000, 0o120_000, 0o020_000, 0o060_000, 0o010_000, 0o140_000];
 
-/// One call of the hook.
+/// Inode numbers of the host's namespaces, for all calls on one machine.
 #[must_use]
-pub fn draw(dice: &mut Dice, hook: &Hook) -> Context {
+pub fn host_namespaces(dice: &mut Dice) -> [u32; 10] {
+    std::array::from_fn(|_| dice.pick(&[4_026_531_835, 4_026_531_836, 4_026_531_837, 1, u32::MAX]))
+}
+
+/// One call of the hook, on a machine with these namespaces.
+#[must_use]
+pub fn draw(dice: &mut Dice, hook: &Hook, host_namespaces: [u32; 10]) -> Context {
     let near = Near::of(hook);
     let process = process(dice, &near.pids, None);
     let generations = dice.pick(&[0_usize, 1, 1, 2, 3, 8, 9, 10, 12]);
     let ancestors =
         (0..generations).map(|_| self::process(dice, &near.pids, Some(process.namespace))).collect();
     let namespaces_at_exec = namespaces(dice, &near.namespaces);
-    let host_namespaces = namespaces(dice, &near.namespaces);
     let mut own = if dice.one_in(2) { namespaces_at_exec } else { namespaces(dice, &near.namespaces) };
     for (number, host) in own.iter_mut().zip(host_namespaces) {
         if dice.one_in(3) {
@@ -36,8 +41,7 @@ pub fn draw(dice: &mut Dice, hook: &Hook) -> Context {
         own[9] = 0xEFFF_FFFD;
     }
     let capabilities_at_exec = capabilities(dice, &near.masks);
-    let capabilities =
-        if dice.one_in(2) { capabilities_at_exec } else { self::capabilities(dice, &near.masks) };
+    let now = if dice.one_in(2) { capabilities_at_exec } else { capabilities(dice, &near.masks) };
     Context {
         process,
         ancestors,
@@ -47,7 +51,7 @@ pub fn draw(dice: &mut Dice, hook: &Hook) -> Context {
         namespaces: own,
         host_namespaces,
         namespaces_at_exec,
-        capabilities,
+        capabilities: now,
         capabilities_at_exec,
         args: (0..hook.args.len()).map(|at| argument(dice, &near.args[at], &hook.args[at])).collect(),
         returned: hook.returned.as_ref().map(|arg| argument(dice, &near.returned, arg)),
@@ -147,11 +151,7 @@ fn number(dice: &mut Dice, near: &[u64], signed: bool, bits: u8) -> u64 {
         _ => anything,
     };
     let spare = 64 - u32::from(bits);
-    if signed {
-        (number.cast_signed() << spare >> spare).cast_unsigned()
-    } else {
-        number << spare >> spare
-    }
+    if signed { (number.cast_signed() << spare >> spare).cast_unsigned() } else { number << spare >> spare }
 }
 
 fn connection(dice: &mut Dice, near: &near::OfArgument, address_only: bool) -> Value {
@@ -167,12 +167,8 @@ fn connection(dice: &mut Dice, near: &near::OfArgument, address_only: bool) -> V
     };
     let source = address(dice, &near.networks);
     let source_port = port(dice, &near.ranges);
-    let mut seen = Connection {
-        family: number(dice, &[2, 10, 1, 16]),
-        source,
-        source_port,
-        ..Connection::default()
-    };
+    let mut seen =
+        Connection { family: number(dice, &[2, 10, 1, 16]), source, source_port, ..Connection::default() };
     if !address_only {
         seen.protocol = number(dice, &[6, 17, 1, 58, 255]);
         seen.state = number(dice, &[1, 2, 7, 10, 0]);

@@ -46,7 +46,8 @@ impl Near {
             });
             self.namespaces.extend(numbers);
         }
-        let masks = |filters: &[CapabilityFilter]| filters.iter().map(|filter| filter.mask).collect::<Vec<_>>();
+        let masks =
+            |filters: &[CapabilityFilter]| filters.iter().map(|filter| filter.mask).collect::<Vec<_>>();
         self.masks.extend(masks(&selector.capabilities));
         self.masks.extend(masks(&selector.capability_changes));
         let (following, own): (Vec<&BinaryFilter>, Vec<&BinaryFilter>) =

@@ -63,7 +63,8 @@ pub fn draw(dice: &mut Dice, shape: Shape, number: u64) -> Sketch {
     sketch.args = args(dice, sketch.point, Some(pair.1));
     let large = shape != Shape::Small;
     if alone {
-        sketch.selectors = vec![single(dice, &sketch.args, pair, large)];
+        let sections = if dice.one_in(4) { vec![other_section(dice, large)] } else { Vec::new() };
+        sketch.selectors = vec![single(dice, &sketch.args, pair, large, sections)];
         return sketch;
     }
     let returns = matches!(sketch.point, Point::Function | Point::Syscall | Point::Fentry) && dice.one_in(6);
@@ -103,20 +104,37 @@ fn extras(dice: &mut Dice) -> Vec<String> {
     lines
 }
 
-/// A selector with exactly one filter of that pair, when the arguments allow it.
+/// A section of exactly one entry about the process.
+fn other_section(dice: &mut Dice, large: bool) -> SectionSketch {
+    let amount = amount(dice, large, false);
+    let (key, entry) = match dice.below(8) {
+        0 => ("matchPIDs", of_pids(dice)),
+        1 | 2 => ("matchBinaries", of_binaries(dice, false, amount)),
+        3 => ("matchParentBinaries", of_binaries(dice, true, amount)),
+        4 => ("matchNamespaces", of_namespaces(dice)),
+        5 => ("matchNamespaceChanges", of_namespace_changes(dice)),
+        6 => ("matchCapabilities", of_capabilities(dice)),
+        _ => ("matchCapabilityChanges", of_capabilities(dice)),
+    };
+    SectionSketch { key, entries: vec![entry] }
+}
+
+/// A selector with exactly one filter of that pair, when the arguments allow it, or with these sections.
 fn single(
     dice: &mut Dice,
     args: &[ArgSketch],
     (op, ty): (Operator, ArgType),
     large: bool,
+    mut sections: Vec<SectionSketch>,
 ) -> SelectorSketch {
-    let amount = amount(dice, large);
+    let amount = amount(dice, large, true);
     // Drawing again until it fits is cheaper to read than a second way to draw.
-    let drawn = (0..200).find_map(|_| {
-        of_args(dice, args, amount).filter(|entry| entry.pair == Some((op, ty)))
-    });
-    let entries = drawn.or_else(|| of_args(dice, args, amount)).into_iter().collect();
-    let mut sections = vec![SectionSketch { key: "matchArgs", entries }];
+    let drawn =
+        (0..200).find_map(|_| of_args(dice, args, amount).filter(|entry| entry.pair == Some((op, ty))));
+    if sections.is_empty() {
+        let entries = drawn.or_else(|| of_args(dice, args, amount)).into_iter().collect();
+        sections.push(SectionSketch { key: "matchArgs", entries });
+    }
     let action = dice.pick(&["action: Sigkill", "action: Post", "action: Signal, argSig: 9"]);
     sections.push(SectionSketch { key: "matchActions", entries: vec![plain(action)] });
     SelectorSketch { label: None, sections }
@@ -134,8 +152,8 @@ fn selector(dice: &mut Dice, sketch: &Sketch, large: bool) -> SelectorSketch {
     // Where many entries stand, each has few values: the bytes are limited.
     let crowded = dice.one_in(16);
     let filters = if crowded { 16 } else { dice.pick(&[0_usize, 0, 1, 1, 2, 3]) };
-    let mut many = |dice: &mut Dice| if crowded { Amount::Few } else { amount(dice, large) };
-    let mut of = |dice: &mut Dice, chance: usize, most: usize| {
+    let many = |dice: &mut Dice| if crowded { Amount::Few } else { amount(dice, large, false) };
+    let of = |dice: &mut Dice, chance: usize, most: usize| {
         if dice.one_in(chance) { 1 + dice.below(most) } else { 0 }
     };
     let pids = of(dice, 4, 4);

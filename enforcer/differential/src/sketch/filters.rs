@@ -23,7 +23,10 @@ const CAPABILITIES: [&str; 6] =
     ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"];
 
 /// How many values: mostly few, sometimes at a limit, seldom a set, very seldom a large one.
-pub(super) fn amount(dice: &mut Dice, large: bool) -> Amount {
+pub(super) fn amount(dice: &mut Dice, large: bool, sets: bool) -> Amount {
+    if sets && dice.one_in(6) {
+        return Amount::Many(dice.pick(&[65_usize, 66, 80]));
+    }
     match dice.below(64) {
         0..=5 => Amount::AroundInline,
         6..=8 => Amount::Many(dice.pick(&[65_usize, 66, 100, 130])),
@@ -46,8 +49,7 @@ pub(super) fn of_args(dice: &mut Dice, args: &[ArgSketch], amount: Amount) -> Op
         return None;
     }
     let arg = dice.pick(&named);
-    let operators: Vec<Operator> =
-        Operator::ALL.iter().copied().filter(|op| applies(*op, arg.ty)).collect();
+    let operators: Vec<Operator> = Operator::ALL.iter().copied().filter(|op| applies(*op, arg.ty)).collect();
     let op = dice.pick(&operators);
     if op == Operator::CapabilitiesGained {
         let others: Vec<&&ArgSketch> = named

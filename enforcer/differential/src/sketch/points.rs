@@ -32,8 +32,7 @@ pub(super) fn args(dice: &mut Dice, point: Point, first: Option<ArgType>) -> Vec
     if first.is_some() && indices.is_empty() {
         indices.push(0);
     }
-    let mut drawn: Vec<(usize, ArgType)> =
-        indices.iter().map(|index| (*index, dice.pick(&types))).collect();
+    let mut drawn: Vec<(usize, ArgType)> = indices.iter().map(|index| (*index, dice.pick(&types))).collect();
     if let Some(wanted) = first.filter(usable) {
         let at = dice.below(drawn.len());
         drawn[at].1 = wanted;

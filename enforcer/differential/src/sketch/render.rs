@@ -17,7 +17,9 @@ impl Sketch {
                 write!(out, "  kprobes:\n  - call: security_file_permission\n    syscall: false\n")
             }
             Point::Syscall => write!(out, "  kprobes:\n  - call: __x64_sys_write\n    syscall: true\n"),
-            Point::Tracepoint => write!(out, "  tracepoints:\n  - subsystem: sched\n    event: sched_switch\n"),
+            Point::Tracepoint => {
+                write!(out, "  tracepoints:\n  - subsystem: sched\n    event: sched_switch\n")
+            }
             Point::Lsm => write!(out, "  lsmhooks:\n  - hook: file_open\n"),
             Point::Fentry => write!(out, "  fentries:\n  - call: security_file_open\n    syscall: false\n"),
         };

@@ -23,17 +23,16 @@ pub(super) fn values(dice: &mut Dice, op: Operator, ty: ArgType, amount: Amount)
         | Operator::SubStringIgnCase => strings(dice, op, ty.class() == TypeClass::Path, amount),
         Operator::Gt | Operator::Lt => vec![number(dice, ty).to_string()],
         Operator::Mask => several(dice, few(amount), |dice, _| mask(dice, ty).to_string()),
-        Operator::InMap | Operator::NotInMap => {
-            several(dice, amount, |dice, alone| range(dice, ty, alone || dice.clone().one_in(2)))
-        }
-        Operator::InRange | Operator::NotInRange => {
-            several(dice, amount, |dice, alone| range(dice, ty, alone && dice.clone().one_in(2)))
-        }
+        Operator::InMap | Operator::NotInMap => several(dice, amount, |dice, many| {
+            let short = many || dice.one_in(2);
+            range(dice, ty, short)
+        }),
+        Operator::InRange | Operator::NotInRange => several(dice, amount, |dice, many| range(dice, ty, many)),
         Operator::SAddr | Operator::NotSAddr | Operator::DAddr | Operator::NotDAddr => {
             several(dice, amount, |dice, _| network(dice))
         }
         Operator::SPort | Operator::NotSPort | Operator::DPort | Operator::NotDPort => {
-            several(dice, amount, |dice, alone| ports(dice, alone))
+            several(dice, amount, ports)
         }
         Operator::SPortPriv
         | Operator::NotSPortPriv
@@ -125,14 +124,19 @@ fn mask(dice: &mut Dice, ty: ArgType) -> i128 {
 
 /// A number, or two of them.
 fn range(dice: &mut Dice, ty: ArgType, short: bool) -> String {
-    let (_, greatest) = bounds(ty);
-    let one = number(dice, ty);
-    let other = if short {
-        (one + i128::from(dice.byte() % 16)).min(greatest)
+    let (least, greatest) = bounds(ty);
+    let one = if short && dice.one_in(2) {
+        // Many of them should be different ones.
+        least + i128::from(dice.bits()) % (greatest - least + 1)
     } else {
         number(dice, ty)
     };
-    if one == other && dice.one_in(2) { format!("\"{one}\"") } else { format!("\"{}:{}\"", one.min(other), one.max(other)) }
+    let other = if short { (one + i128::from(dice.byte() % 16)).min(greatest) } else { number(dice, ty) };
+    if one == other && dice.one_in(2) {
+        format!("\"{one}\"")
+    } else {
+        format!("\"{}:{}\"", one.min(other), one.max(other))
+    }
 }
 
 fn ports(dice: &mut Dice, short: bool) -> String {
@@ -196,7 +200,9 @@ mod tests {
     fn prefixes_of_no_bits_and_of_all_bits_are_drawn() {
         let mut dice = Dice::new(4);
         let drawn: Vec<String> = (0..2000).map(|_| network(&mut dice)).collect();
-        assert!(drawn.iter().any(|text| text == "\"0.0.0.0/0\"") && drawn.iter().any(|text| text == "\"::/0\""));
+        assert!(
+            drawn.iter().any(|text| text == "\"0.0.0.0/0\"") && drawn.iter().any(|text| text == "\"::/0\"")
+        );
         assert!(drawn.iter().any(|text| text == "\"127.0.0.1\""));
     }
 }

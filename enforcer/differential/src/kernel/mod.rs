@@ -1,0 +1,9 @@
+//! The evaluator in the running kernel: loaded once per policy, asked with `BPF_PROG_TEST_RUN`.
+
+mod evaluator;
+mod paths;
+mod run;
+
+pub use evaluator::{Evaluator, KernelError};
+pub use paths::{PathReport, walk_paths};
+pub use run::{Case, Report, run};

@@ -1,0 +1,174 @@
+//! `quell-differential`: asks model, evaluator and kernel the same questions, and ends with 1 when they differ.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use quell_differential::{host, kernel, report};
+
+/// Something differs.
+const DIFFERENCE: u8 = 1;
+/// Nobody could be asked.
+const BROKEN: u8 = 3;
+/// Cases between two words about progress.
+const WORD: u64 = 100_000;
+
+/// Asks model, evaluator and kernel the same questions.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quell-differential",
+    version,
+    after_help = "Exit codes: 0 no difference; 1 a difference, or coverage is missing; 2 usage; 3 nobody could be asked."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// The evaluator built for this machine.
+    Host(HostArgs),
+    /// The evaluator loaded into the running kernel, and its path walk.
+    Kernel(KernelArgs),
+}
+
+#[derive(Debug, Args)]
+struct HostArgs {
+    /// Generated calls.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    cases: u64,
+    /// What they are generated from.
+    #[arg(long, value_name = "N", default_value_t = 20_261_123)]
+    seed: u64,
+    /// Threads [default: one per processor].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Where a differing case goes.
+    #[arg(long, value_name = "DIR", default_value = "out/differential-host")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct KernelArgs {
+    /// Generated calls.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    cases: u64,
+    /// What they are generated from.
+    #[arg(long, value_name = "N", default_value_t = 20_261_123)]
+    seed: u64,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Where a differing case goes (text only; JSON holds it).
+    #[arg(long, value_name = "DIR", default_value = "out/differential-kernel")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One object per line, the report last.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Host(args) => of_host(&args),
+        Verb::Kernel(args) => of_kernel(&args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("quell-differential: {error:#}");
+            ExitCode::from(BROKEN)
+        }
+    }
+}
+
+fn of_host(args: &HostArgs) -> anyhow::Result<u8> {
+    let begun = Instant::now();
+    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let said = AtomicU64::new(0);
+    let progress = |done: u64| {
+        if done / WORD > said.fetch_max(done / WORD, Ordering::Relaxed) {
+            eprintln!("{done} cases, {:.0} s", begun.elapsed().as_secs_f64());
+        }
+    };
+    let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), &progress);
+    if let Some(first) = &outcome.first {
+        println!("first: {}", first.summary.lines().next().unwrap_or_default());
+        show(&args.out, &first.summary, &first.policy, first.context.as_ref().map(report::context_text))?;
+    }
+    let coverage = &outcome.coverage;
+    let gaps = coverage.gaps();
+    let (decided, missing) = coverage.decided();
+    // A few cases cannot cover everything, and are asked for to find out something else.
+    let enough = args.cases >= 1_000_000;
+    if enough || outcome.disagreements == 0 {
+        for gap in &gaps {
+            println!("gap: {gap}");
+        }
+    }
+    println!("verdicts: {:?}", coverage.verdicts());
+    println!(
+        "compared: host: {} cases of {} policies, {} disagreements; {decided} of {} kinds of entries decided both ways, \
+         {} returns, {} round trips, {} policies too large, {:.0} s",
+        coverage.cases,
+        coverage.policies,
+        outcome.disagreements,
+        decided + missing.len(),
+        coverage.returns,
+        outcome.round_trips,
+        coverage.too_large,
+        begun.elapsed().as_secs_f64()
+    );
+    let failed = usize::from(outcome.disagreements > 0) + if enough { gaps.len() } else { 0 };
+    println!("{decided} passed, {failed} failed, 0 skipped");
+    Ok(if failed == 0 { 0 } else { DIFFERENCE })
+}
+
+fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
+    let json = args.format == Format::Json;
+    let mut said = 0;
+    let mut progress = |done: u64| {
+        if json && done / 500 > said {
+            said = done / 500;
+            println!("{}", serde_json::json!({ "progress": done }));
+        }
+    };
+    let report = kernel::run(args.cases, args.seed, &mut progress)?;
+    let differs = report.disagreements + report.path_disagreements > 0;
+    if json {
+        println!("{}", serde_json::json!({ "report": report }));
+    } else {
+        if let Some(first) = &report.first {
+            show(&args.out, &first.summary, &first.policy, Some(first.context.clone()))?;
+        }
+        println!(
+            "compared: kernel {}: {} cases of {} policies, {} disagreements; {} paths, {} disagreements; {:.0} s",
+            report.release,
+            report.cases,
+            report.policies,
+            report.disagreements,
+            report.paths,
+            report.path_disagreements,
+            report.seconds
+        );
+    }
+    Ok(if differs { DIFFERENCE } else { 0 })
+}
+
+fn show(out: &Path, summary: &str, policy: &str, context: Option<String>) -> anyhow::Result<()> {
+    println!("{summary}\n{policy}");
+    if let Some(context) = context {
+        let (policy, context) = report::write(out, policy, &context)
+            .with_context(|| format!("failed to write the case into {}", out.display()))?;
+        println!("again: quell eval {} --context {}", policy.display(), context.display());
+    }
+    Ok(())
+}
