@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::codec;
 use quell::check::{self, Checked, Format};
 use quell::exit;
 use quell::kernel::facts::{Answer, Feature, KernelFacts};
@@ -47,6 +48,12 @@ enum Command {
         /// Policy file
         policy: PathBuf,
     },
+    /// Write what the kernel gets of a policy: constants, selector bytes, sets and search tables
+    Encode(codec::Encode),
+    /// Show what is in a file that `quell encode` wrote
+    Decode(codec::Decode),
+    /// Say what a policy does with a call, by the reference model, and why
+    Eval(codec::Eval),
     /// Show what the running kernel offers
     Probe {
         /// Form of the answer; toml is what --facts reads
@@ -109,6 +116,9 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
             check(policies, facts, *this_kernel, *format)
         }
         Command::Explain { policy } => explain(policy),
+        Command::Encode(options) => codec::encode(options, complain),
+        Command::Decode(options) => codec::decode(options),
+        Command::Eval(options) => codec::eval(options, complain),
         Command::Probe { format } => probe_kernel(*format),
         Command::Run { policy, policy_dir, output, mode, report } => {
             let mut policies = policy.clone();

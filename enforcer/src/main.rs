@@ -1,6 +1,7 @@
 //! Parse, do, exit code.
 
 mod cli;
+mod codec;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ pub mod context_file;
 mod context_form;
 pub mod eval;
 mod process;
+pub mod show;
 mod text;
 
 pub use answer::Answer;
