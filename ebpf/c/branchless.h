@@ -46,13 +46,19 @@ static __always_inline __u32 quell_section(const __u8 *filter, __u32 at, __u32 s
 	return offset ? at + offset : 0;
 }
 
+/* The highest bit, which the compiler shall not test. */
+static __always_inline __u64 quell_sign(__u64 number)
+{
+	quell_opaque(number);
+	number >>= 63;
+	quell_opaque(number);
+	return number;
+}
+
 /* 1 when a number is 0, else 0. */
 static __always_inline __u64 quell_is_zero(__u64 number)
 {
-	__u64 sign = number | (0 - number);
-
-	quell_opaque(sign);
-	return (sign >> 63) ^ 1;
+	return quell_sign(number | (0 - number)) ^ 1;
 }
 
 /* 1 when left is less than right, else 0. */
@@ -60,18 +66,14 @@ static __always_inline __u64 quell_less(__u64 left, __u64 right)
 {
 	__u64 difference = left - right;
 
-	quell_opaque(difference);
 	/* The borrow of the subtraction. */
-	return ((~left & right) | (~(left ^ right) & difference)) >> 63;
+	return quell_sign((~left & right) | (~(left ^ right) & difference));
 }
 
 /* The same for numbers below 2^63. */
 static __always_inline __u64 quell_below(__u64 left, __u64 right)
 {
-	__u64 difference = left - right;
-
-	quell_opaque(difference);
-	return difference >> 63;
+	return quell_sign(left - right);
 }
 
 /* 1 when both are equal, else 0. */
@@ -94,14 +96,18 @@ static __always_inline __u64 quell_low_bits(__u64 bits)
 	return quell_shift_right(~0ULL, 64 - bits);
 }
 
+/* One of two, by a 0 or a 1. By multiplication: newer verifiers walk both ways of a mask of all bits or none. */
+static __always_inline __u64 quell_choose(__u64 first, __u64 one, __u64 other)
+{
+	return one * first | other * (first ^ 1);
+}
+
 /* The smaller one; both below 2^63. */
 static __always_inline __u64 quell_least(__u64 left, __u64 right)
 {
-	__u64 negative = left - right;
+	__u64 left_is = quell_below(left, right);
 
-	quell_opaque(negative);
-	negative = (__u64)((__s64)negative >> 63);
-	return (left & negative) | (right & ~negative);
+	return quell_choose(left_is, left, right);
 }
 
 /* left - right, or 0 when right is greater; both below 2^63. */

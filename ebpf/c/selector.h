@@ -31,7 +31,7 @@ static __always_inline __u32 quell_both(__u32 one, __u32 other)
 {
 	__u64 no = quell_is_zero(one) | quell_is_zero(other);
 
-	return (other + quell_without(one, other)) & (no - 1);
+	return (other + quell_without(one, other)) * (no ^ 1);
 }
 
 /* Notes in the scratch whether `id` is that of the process or, when the entry says so, of an ancestor. */
@@ -172,7 +172,7 @@ static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, stru
 	__u32 not_mask = entry.op >> 6;
 	__u32 negative = not_mask | ((QUELL_NEGATIVE_OPERATORS >> (entry.op & 63)) & 1);
 
-	entry.op = (entry.op & 63) | (0 - not_mask & QUELL_OP_MASK);
+	entry.op = (entry.op & 63) | not_mask * QUELL_OP_MASK;
 	__u32 available = quell_available(entry.arg);
 
 	if (quell_one_of(QUELL_FILE_TYPE_OPERATORS, entry.op, config)) {

@@ -76,13 +76,12 @@ static __always_inline void quell_step_search(struct quell_call *call, const str
 static __always_inline __u32 quell_step_filter(struct quell_call *call, const __u8 *filter,
 					       const volatile struct quell_hook_config *config)
 {
-	__u32 candidates = call->candidates, selector = 0, step = 0;
+	__u32 candidates = call->candidates, step = 0;
+	__u64 selector = 0;
 
 #pragma unroll
 	for (__u32 s = QUELL_MAX_SELECTORS; s > 0; s--) {
-		__u64 left = quell_is_zero(candidates & (1U << (s - 1))) - 1;
-
-		selector = (selector & ~left) | ((s - 1) & left);
+		selector = quell_choose((candidates >> (s - 1)) & 1, s - 1, selector);
 	}
 	if (!candidates)
 		return QUELL_STEP_NO_MATCH;
