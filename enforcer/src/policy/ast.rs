@@ -300,7 +300,9 @@ impl ArgType {
             Self::Int64 => TypeClass::Integer { signed: true, bits: 64 },
             Self::Uint64 | Self::Size | Self::Syscall64 => TypeClass::Integer { signed: false, bits: 64 },
             Self::Capability => TypeClass::Integer { signed: true, bits: 32 },
-            Self::Fd | Self::File | Self::Path | Self::Dentry | Self::LinuxBinprm | Self::Kiocb => TypeClass::Path,
+            Self::Fd | Self::File | Self::Path | Self::Dentry | Self::LinuxBinprm | Self::Kiocb => {
+                TypeClass::Path
+            }
             Self::String
             | Self::Filename
             | Self::CharBuf

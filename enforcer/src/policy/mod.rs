@@ -17,8 +17,8 @@ mod validate;
 pub mod yaml;
 
 pub use ast::{
-    Action, ActionKind, Arg, ArgFilter, ArgSource, ArgType, Hook, HookPoint, Operator, PidFilter, Policy, Selector,
-    TypeClass, Values,
+    Action, ActionKind, Arg, ArgFilter, ArgSource, ArgType, Hook, HookPoint, Operator, PidFilter, Policy,
+    Selector, TypeClass, Values,
 };
 pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};

@@ -8,7 +8,10 @@ use rstest::rstest;
 use super::*;
 
 fn tree(text: &str) -> Node {
-    read(&Source::new("p.yaml", text)).unwrap().pop().unwrap_or(Node { value: Value::Null, span: Span::default() })
+    read(&Source::new("p.yaml", text))
+        .unwrap()
+        .pop()
+        .unwrap_or(Node { value: Value::Null, span: Span::default() })
 }
 
 fn failure(text: &str) -> (Code, String) {

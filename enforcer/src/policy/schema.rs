@@ -140,8 +140,7 @@ pub(super) const CAPABILITY_FILTER: Schema =
 pub(super) const WORKLOADS: Schema =
     of("matchWorkloads", &["podSelector", "containerSelector", "hostSelector"], &[]);
 
-pub(super) const ARG_FILTER: Schema =
-    of("a matchArgs entry", &["index", "args", "operator", "values"], &[]);
+pub(super) const ARG_FILTER: Schema = of("a matchArgs entry", &["index", "args", "operator", "values"], &[]);
 
 pub(super) const ACTION: Schema = of(
     "a matchActions entry",
@@ -162,8 +161,7 @@ pub(super) const ACTION: Schema = of(
     &["argUrl", "argFqdn", "argRegs", "argNewSymbol", "argNewAddr", "argNewOffset", "imaHash"],
 );
 
-pub(super) const LIST: Schema =
-    of("a lists entry", &["name", "type", "values", "pattern"], &["validated"]);
+pub(super) const LIST: Schema = of("a lists entry", &["name", "type", "values", "pattern"], &["validated"]);
 
 pub(super) const ENFORCER: Schema = of("an enforcers entry", &["calls"], &[]);
 

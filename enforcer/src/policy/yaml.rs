@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ast::{
-    Action, Arg, ArgFilter, ArgSource, ArgType, BinaryFilter, CapabilityFilter, Hook, HookPoint,
-    NamespaceId, Operator, OverrideMethod, Policy, Selector, TypeClass, Values,
+    Action, Arg, ArgFilter, ArgSource, ArgType, BinaryFilter, CapabilityFilter, Hook, HookPoint, NamespaceId,
+    Operator, OverrideMethod, Policy, Selector, TypeClass, Values,
 };
 use super::names::Domain;
 use super::schema::{API_VERSION, KIND, NAMESPACED_KIND};
@@ -312,7 +312,8 @@ fn actions(out: &mut Text, key: &str, actions: &[Action], hook: &Hook) {
                         time if time % 1000 == 0 => (time / 1000, "s"),
                         time => (time, "ms"),
                     };
-                    let scope = SCOPES.iter().find(|(_, scope)| *scope == post.scope).map_or("", |(name, _)| name);
+                    let scope =
+                        SCOPES.iter().find(|(_, scope)| *scope == post.scope).map_or("", |(name, _)| name);
                     out.line(4, format_args!("rateLimit: {time}{unit}"));
                     out.line(4, format_args!("rateLimitScope: {scope}"));
                 }

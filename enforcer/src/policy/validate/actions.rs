@@ -109,13 +109,17 @@ fn arguments_fit(walk: &mut Walk<'_>, fields: &Fields<'_>, kind: ActionKind) -> 
         fits = false;
         let known: Vec<_> = must.iter().chain(may).copied().collect();
         walk.push(
-            Diagnostic::new(Code::ActionArgument, *span, format!("`{key}` is no argument of {}", kind.name()))
-                .label("of no use here")
-                .help(format!("remove it; arguments of {}: {}", kind.name(), listed(&known))),
+            Diagnostic::new(
+                Code::ActionArgument,
+                *span,
+                format!("`{key}` is no argument of {}", kind.name()),
+            )
+            .label("of no use here")
+            .help(format!("remove it; arguments of {}: {}", kind.name(), listed(&known))),
         );
     }
     for key in must {
-        if fields.given(key).is_none() {
+        if fields.get(key).is_none() {
             fits = false;
             walk.push(
                 Diagnostic::new(Code::ActionArgument, fields.span, format!("{} needs `{key}`", kind.name()))
@@ -133,7 +137,7 @@ fn action(
     kind: ActionKind,
     subjects: &Subjects<'_, '_>,
 ) -> Option<Action> {
-    let mut position = |key: &str| fields.given(key).and_then(|node| argument(walk, node, subjects, false));
+    let mut position = |key: &str| fields.get(key).and_then(|node| argument(walk, node, subjects, false));
     Some(match kind {
         ActionKind::NoPost => Action::NoPost,
         ActionKind::Sigkill => Action::Sigkill,
@@ -152,8 +156,8 @@ fn action(
         ActionKind::Signal => Action::Signal(signal(walk, fields.get("argSig")?)?),
         ActionKind::Override => Action::Override(error(walk, fields.get("argError")?)?),
         ActionKind::NotifyEnforcer => {
-            let error = fields.given("argError").map(|node| error(walk, node));
-            let signal = fields.given("argSig").map(|node| signal(walk, node));
+            let error = fields.get("argError").map(|node| error(walk, node));
+            let signal = fields.get("argSig").map(|node| signal(walk, node));
             if error.is_none() && signal.is_none() {
                 walk.push(
                     Diagnostic::new(Code::ActionArgument, fields.span, "NotifyEnforcer would do nothing")
@@ -169,9 +173,9 @@ fn action(
         }
         ActionKind::Set => {
             let why = "arguments count from 0";
-            let index = fields.get("argIndex").and_then(|node| {
-                small_number(walk, node, "argIndex", 0..=MAX_ARGS - 1, Code::ArgIndex, why)
-            });
+            let index = fields
+                .get("argIndex")
+                .and_then(|node| small_number(walk, node, "argIndex", 0..=MAX_ARGS - 1, Code::ArgIndex, why));
             let value = fields.get("argValue").and_then(|node| {
                 let value = walk.integer(node, "`argValue`")?;
                 let fits = u32::try_from(value).ok();
@@ -199,7 +203,8 @@ fn numbered(walk: &mut Walk<'_>, node: &Node, domain: Domain) -> Option<i128> {
                 (Domain::Error, None) => (true, text.as_str()),
                 _ => (false, text.as_str()),
             };
-            let named = domain.number(name).map(|number| if negative { -i128::from(number) } else { number.into() });
+            let named =
+                domain.number(name).map(|number| if negative { -i128::from(number) } else { number.into() });
             named.or_else(|| number::parse(text).ok())
         }
         _ => None,
@@ -228,16 +233,20 @@ fn error(walk: &mut Walk<'_>, node: &Node) -> Option<i32> {
     let error = i32::try_from(number).ok().filter(|_| allowed.contains(&number));
     if error.is_none() {
         walk.push(
-            Diagnostic::new(Code::IntegerRange, node.span, format!("{number} is not what a failing call returns"))
-                .help(format!("write a negative error such as -1 or `-EPERM`, down to -{LAST_ERROR}, or 0")),
+            Diagnostic::new(
+                Code::IntegerRange,
+                node.span,
+                format!("{number} is not what a failing call returns"),
+            )
+            .help(format!("write a negative error such as -1 or `-EPERM`, down to -{LAST_ERROR}, or 0")),
         );
     }
     error
 }
 
 fn post(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Post> {
-    let rate_limit = fields.given("rateLimit").map(|node| rate_limit(walk, node));
-    let scope = fields.given("rateLimitScope").map(|node| {
+    let rate_limit = fields.get("rateLimit").map(|node| rate_limit(walk, node));
+    let scope = fields.get("rateLimitScope").map(|node| {
         let name = walk.text(node, "`rateLimitScope`")?;
         let scope = SCOPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if scope.is_none() {
@@ -286,12 +295,10 @@ fn rate_limit(walk: &mut Walk<'_>, node: &Node) -> Option<u32> {
     let milliseconds = milliseconds(&text);
     if milliseconds.is_none() {
         walk.push(
-            Diagnostic::new(
-                Code::ActionArgument,
-                node.span,
-                format!("`{}` is not a time", printable(&text)),
-            )
-            .help("write a number of seconds, or one with `ms`, `s`, `m` or `h` behind it, up to 49 days"),
+            Diagnostic::new(Code::ActionArgument, node.span, format!("`{}` is not a time", printable(&text)))
+                .help(
+                    "write a number of seconds, or one with `ms`, `s`, `m` or `h` behind it, up to 49 days",
+                ),
         );
     }
     milliseconds

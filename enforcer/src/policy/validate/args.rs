@@ -35,7 +35,12 @@ pub(super) struct Args {
 }
 
 /// Reads both; `returns` is whether the return is looked at, when that is known.
-pub(super) fn args(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place, returns: Option<bool>) -> Option<Args> {
+pub(super) fn args(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    place: Place,
+    returns: Option<bool>,
+) -> Option<Args> {
     let args = walk.entries(fields, "args", limit(MAX_ARGS), |walk, item| arg(walk, item, place, returns));
     let data = walk.entries(fields, "data", limit(MAX_ARGS), data);
     let all = args.and_then(|args| checked(walk, args, place));
@@ -82,7 +87,8 @@ fn checked(walk: &mut Walk<'_>, read: Vec<Arg>, place: Place) -> Option<Vec<Arg>
     }
     for buffer in &args {
         let named = |arg: &&Arg| {
-            buffer.size_arg.is_some_and(|size| arg.source == ArgSource::Argument(size)) && arg.resolve.is_empty()
+            buffer.size_arg.is_some_and(|size| arg.source == ArgSource::Argument(size))
+                && arg.resolve.is_empty()
         };
         let size = args.iter().find(named);
         if let Some(size) = size.filter(|size| !matches!(size.ty.class(), TypeClass::Integer { .. })) {
@@ -155,7 +161,7 @@ fn arg(walk: &mut Walk<'_>, node: &Node, place: Place, returns: Option<bool>) ->
         .required(&fields, "index")
         .and_then(|node| small_number(walk, node, "index", 0..=last, Code::ArgIndex, why));
     let ty = arg_type(walk, &fields);
-    let size_arg = fields.given("sizeArgIndex").map(|node| {
+    let size_arg = fields.get("sizeArgIndex").map(|node| {
         let why = "sizeArgIndex counts from 1: for write(fd, buf, count) it is 3";
         let size = small_number(walk, node, "sizeArgIndex", 1..=last + 1, Code::SizeArg, why);
         size.map(|from_one| from_one - 1)
@@ -169,8 +175,12 @@ fn arg(walk: &mut Walk<'_>, node: &Node, place: Place, returns: Option<bool>) ->
         if set && !is_buffer(ty) {
             let span = fields.key_span(key).unwrap_or(node.span);
             walk.push(
-                Diagnostic::new(Code::ArgKey, span, format!("`{key}` does not apply to type `{}`", ty.name()))
-                    .help("it is for `char_buf` and `char_iovec`"),
+                Diagnostic::new(
+                    Code::ArgKey,
+                    span,
+                    format!("`{key}` does not apply to type `{}`", ty.name()),
+                )
+                .help("it is for `char_buf` and `char_iovec`"),
             );
             return None;
         }
@@ -243,9 +253,16 @@ fn data(walk: &mut Walk<'_>, node: &Node) -> Option<Arg> {
     let fields = walk.mapping(node, &DATA)?;
     let label = optional_text(walk, &fields, "label");
     let ty = arg_type(walk, &fields);
-    if let Some(node) = fields.given("index") {
+    if let Some(node) = fields.get("index") {
         // Says nothing of something that is no argument; the entry is named by its position.
-        small_number(walk, node, "index", 0..=MAX_ARGS - 1, Code::ArgIndex, "it has no meaning here: remove it")?;
+        small_number(
+            walk,
+            node,
+            "index",
+            0..=MAX_ARGS - 1,
+            Code::ArgIndex,
+            "it has no meaning here: remove it",
+        )?;
     }
     let source = walk.required(&fields, "source").and_then(|node| {
         let name = walk.text(node, "`source`")?;

@@ -124,7 +124,7 @@ pub(super) fn is_plain(fields: &Fields<'_>) -> bool {
 
 /// `syscall` defaults to true. A wrong flag reads every argument from the wrong place, so it has to fit the name.
 pub(super) fn is_syscall(walk: &mut Walk<'_>, fields: &Fields<'_>, name: &str, span: Span) -> Option<bool> {
-    let written = fields.given("syscall");
+    let written = fields.get("syscall");
     let flag = walk.boolean(fields, "syscall", true)?;
     if flag == name.starts_with(SYSCALL_PREFIX) {
         return Some(flag);

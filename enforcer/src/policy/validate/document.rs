@@ -134,7 +134,7 @@ fn metadata(
     let metadata = walk.mapping(node, &METADATA)?;
     for key in ["labels", "annotations"] {
         // They say something about the policy and nothing to the kernel.
-        if let Some(node) = metadata.given(key)
+        if let Some(node) = metadata.get(key)
             && !matches!(node.value, Value::Map(_))
         {
             walk.wrong_kind(node, &format!("`{key}` to be a mapping"));
@@ -145,7 +145,7 @@ fn metadata(
         object_name(walk, text, node.span, Code::PolicyName, "name a policy")?;
         Some(Spanned::new(text.to_owned(), node.span))
     });
-    let namespace = match (metadata.given("namespace"), kind) {
+    let namespace = match (metadata.get("namespace"), kind) {
         (None, Some(NAMESPACED_KIND)) => Some(Some(DEFAULT_NAMESPACE.to_owned())),
         (None, _) => Some(None),
         (Some(node), Some(KIND)) => {

@@ -48,7 +48,9 @@ pub(super) fn filter<'n>(
     });
     let items = match op {
         Some((op, _)) => items(walk, &fields, op),
-        None => fields.given("values").and_then(|node| walk.list(node, "`values`", usize::MAX)),
+        // What an operator that is not supported here compares with is not known.
+        None if is_unsupported(&fields) => None,
+        None => fields.get("values").and_then(|node| walk.list(node, "`values`", usize::MAX)),
     };
     let (positions, span) = positions?;
     let arg = match section {
@@ -90,8 +92,18 @@ pub(super) fn filter<'n>(
     Some(ArgFilter { arg: positions[0], op, values: values?, span: node.span })
 }
 
+fn is_unsupported(fields: &Fields<'_>) -> bool {
+    let Some(Node { value: Value::Text(name), .. }) = fields.get("operator") else { return false };
+    typing::UNSUPPORTED_OPERATORS.contains(&name.as_str())
+}
+
 /// The second argument of CapabilitiesGained.
-fn other(walk: &mut Walk<'_>, positions: &[usize], span: Span, subjects: &Subjects<'_, '_>) -> Option<Values> {
+fn other(
+    walk: &mut Walk<'_>,
+    positions: &[usize],
+    span: Span,
+    subjects: &Subjects<'_, '_>,
+) -> Option<Values> {
     let args = subjects.args?;
     let class = |at: usize| args.get(at).map(|arg| arg.ty.class());
     match positions {
@@ -114,12 +126,16 @@ fn other(walk: &mut Walk<'_>, positions: &[usize], span: Span, subjects: &Subjec
 fn items<'n>(walk: &mut Walk<'_>, fields: &Fields<'n>, op: Operator) -> Option<&'n [Node]> {
     let most = limit(typing::most_values(op));
     if most == 0 {
-        let node = fields.given("values").filter(|node| node.value != Value::List(Vec::new()));
+        let node = fields.get("values").filter(|node| node.value != Value::List(Vec::new()));
         if let Some(node) = node {
             walk.push(
-                Diagnostic::new(Code::OperatorArguments, node.span, format!("`{}` takes no values", op.name()))
-                    .label("of no use")
-                    .help("remove `values`"),
+                Diagnostic::new(
+                    Code::OperatorArguments,
+                    node.span,
+                    format!("`{}` takes no values", op.name()),
+                )
+                .label("of no use")
+                .help("remove `values`"),
             );
             return None;
         }
@@ -151,7 +167,7 @@ fn positions(
     subjects: &Subjects<'_, '_>,
     section: Section,
 ) -> Option<(Vec<usize>, Span)> {
-    let (index, args) = (fields.given("index"), fields.given("args"));
+    let (index, args) = (fields.get("index"), fields.get("args"));
     if let (Some(_), Some(node)) = (index, args) {
         walk.push(
             Diagnostic::new(Code::OperatorArguments, node.span, "`index` and `args` are both given")
@@ -180,8 +196,7 @@ fn positions(
     }
     if let Some(node) = args {
         let items = walk.filled_list(node, "`args`", 2)?;
-        let read: Vec<_> =
-            items.iter().map(|item| by_position(walk, item, subjects, section)).collect();
+        let read: Vec<_> = items.iter().map(|item| by_position(walk, item, subjects, section)).collect();
         return Some((read.into_iter().collect::<Option<_>>()?, node.span));
     }
     let node = walk.required(fields, "index")?;
@@ -208,13 +223,9 @@ fn by_position(
     let at = usize::try_from(value).ok().filter(|at| *at < count);
     if at.is_none() {
         walk.push(
-            Diagnostic::new(
-                Code::FilterIndex,
-                node.span,
-                format!("`{list}` has no entry {value}"),
-            )
-            .label("nothing to filter on")
-            .help(format!("entries count from 0, and there are {count}")),
+            Diagnostic::new(Code::FilterIndex, node.span, format!("`{list}` has no entry {value}"))
+                .label("nothing to filter on")
+                .help(format!("entries count from 0, and there are {count}")),
         );
     }
     at.map(|at| first + at)

@@ -107,7 +107,7 @@ fn functions<'n>(
     let syscall = named.as_ref().and_then(|named| named.first()).map(|(_, _, syscall)| *syscall);
     let place = Place { syscall: syscall == Some(true), fields_of_tracepoint: false };
     let returns = returns::returns(walk, fields, place);
-    let may_be_missing = match fields.given("ignore") {
+    let may_be_missing = match fields.get("ignore") {
         None => Some(false),
         Some(node) => {
             walk.mapping(node, &IGNORE).and_then(|ignore| walk.boolean(&ignore, "callNotFound", false))
@@ -148,7 +148,12 @@ fn tracepoint<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) ->
     let mut word = |key: &str| {
         let node = walk.required(&fields, key)?;
         let text = walk.text(node, &format!("`{key}`"))?;
-        hook_name(walk, text, node.span, "names are as below /sys/kernel/tracing/events, such as `syscalls` and `sys_enter_write`")?;
+        hook_name(
+            walk,
+            text,
+            node.span,
+            "names are as below /sys/kernel/tracing/events, such as `syscalls` and `sys_enter_write`",
+        )?;
         Some(Spanned::new(text.to_owned(), node.span))
     };
     let (subsystem, event) = (word("subsystem"), word("event"));
@@ -156,8 +161,7 @@ fn tracepoint<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) ->
     let place = Place { syscall: false, fields_of_tracepoint: true };
     let parts = parts(walk, &fields, place, Some(&Returns::default()), defined);
     let (event, parts) = (event?, parts?);
-    let point =
-        HookPoint::Tracepoint { subsystem: subsystem?.value, event: event.value.clone(), raw: raw? };
+    let point = HookPoint::Tracepoint { subsystem: subsystem?.value, event: event.value.clone(), raw: raw? };
     Some(vec![parts.hook(point, event, node.span)])
 }
 
@@ -194,7 +198,8 @@ fn hook_name(walk: &mut Walk<'_>, text: &str, span: Span, help: &'static str) ->
         return Some(());
     }
     walk.push(
-        Diagnostic::new(Code::HookName, span, format!("`{}` is not the name of a hook", printable(text))).help(help),
+        Diagnostic::new(Code::HookName, span, format!("`{}` is not the name of a hook", printable(text)))
+            .help(help),
     );
     None
 }

@@ -59,12 +59,16 @@ pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
         }
         let kind = kind(walk, &fields);
         if kind.is_some()
-            && let Some(pattern) = fields.given("pattern")
+            && let Some(pattern) = fields.get("pattern")
         {
             walk.push(
-                Diagnostic::new(Code::UnsupportedListType, pattern.span, "a `pattern` belongs to generated lists")
-                    .label("known, not supported here")
-                    .help("write the members into `values`"),
+                Diagnostic::new(
+                    Code::UnsupportedListType,
+                    pattern.span,
+                    "a `pattern` belongs to generated lists",
+                )
+                .label("known, not supported here")
+                .help("write the members into `values`"),
             );
         }
         let values = match kind {
@@ -83,7 +87,7 @@ pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
 
 /// Whether the entries are system calls.
 fn kind(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<bool> {
-    let Some(node) = fields.given("type") else { return Some(false) };
+    let Some(node) = fields.get("type") else { return Some(false) };
     let text = walk.text(node, "`type`")?;
     if LIST_TYPES.contains(&text) {
         return Some(true);
@@ -106,8 +110,12 @@ fn kind(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<bool> {
         None => format!("write {} or no type", listed(LIST_TYPES)),
     };
     walk.push(
-        Diagnostic::new(Code::UnknownListType, node.span, format!("unknown kind of list `{}`", printable(text)))
-            .help(help),
+        Diagnostic::new(
+            Code::UnknownListType,
+            node.span,
+            format!("unknown kind of list `{}`", printable(text)),
+        )
+        .help(help),
     );
     None
 }
@@ -138,7 +146,7 @@ pub(super) fn find<'l, 'n>(
 /// Macros by name. Each is judged once on its own, so that one that is not used cannot be wrong unnoticed.
 pub(super) fn macros<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> HashMap<&'n str, &'n Node> {
     let mut macros = HashMap::new();
-    let Some(node) = spec.given("selectorsMacros") else { return macros };
+    let Some(node) = spec.get("selectorsMacros") else { return macros };
     let Value::Map(entries) = &node.value else {
         walk.wrong_kind(node, "`selectorsMacros` to be a mapping");
         return macros;
@@ -176,7 +184,7 @@ pub(super) fn enforcers(
     spec: &Fields<'_>,
     lists: &Lists<'_>,
 ) -> Option<Vec<Spanned<String>>> {
-    let Some(node) = spec.given("enforcers") else { return Some(Vec::new()) };
+    let Some(node) = spec.get("enforcers") else { return Some(Vec::new()) };
     let items = walk.filled_list(node, "`enforcers`", usize::MAX)?;
     if let Some(second) = items.get(1) {
         walk.push(
@@ -194,7 +202,8 @@ pub(super) fn enforcers(
     for item in items {
         for (name, span) in call::names(walk, item, lists)? {
             let function = call::function(walk, name, span, true)?;
-            let known = function.name.starts_with("security_") || function.name.starts_with(call::SYSCALL_PREFIX);
+            let known =
+                function.name.starts_with("security_") || function.name.starts_with(call::SYSCALL_PREFIX);
             if !known {
                 walk.push(
                     Diagnostic::new(

@@ -66,7 +66,8 @@ pub(in crate::policy) fn written(network: &Network) -> String {
 fn parse(text: &str) -> Result<Network, Wrong> {
     let (address, bits) = match text.split_once('/') {
         Some((address, bits)) => {
-            let digits = !bits.is_empty() && bits.len() <= 3 && bits.bytes().all(|digit| digit.is_ascii_digit());
+            let digits =
+                !bits.is_empty() && bits.len() <= 3 && bits.bytes().all(|digit| digit.is_ascii_digit());
             let bits = bits.parse::<u16>().ok().filter(|_| digits).ok_or(Wrong::Spelling)?;
             (address, Some(bits))
         }

@@ -113,8 +113,9 @@ fn namespace_id(walk: &mut Walk<'_>, node: &Node) -> Option<NamespaceId> {
     if id.is_none() {
         let shown = printable(walk.spelling(node.span));
         walk.push(
-            Diagnostic::new(Code::UnknownName, node.span, format!("`{shown}` is not a namespace"))
-                .help(format!("write `{HOST}`, or the number that `readlink /proc/PID/ns/…` shows in brackets")),
+            Diagnostic::new(Code::UnknownName, node.span, format!("`{shown}` is not a namespace")).help(
+                format!("write `{HOST}`, or the number that `readlink /proc/PID/ns/…` shows in brackets"),
+            ),
         );
     }
     id.map(NamespaceId::Number)
@@ -137,7 +138,7 @@ pub(super) fn namespace_changes(walk: &mut Walk<'_>, node: &Node) -> Option<Name
 /// One matchCapabilities or matchCapabilityChanges entry.
 pub(super) fn capabilities(walk: &mut Walk<'_>, node: &Node) -> Option<CapabilityFilter> {
     let fields = walk.mapping(node, &CAPABILITY_FILTER)?;
-    let set = match fields.given("type") {
+    let set = match fields.get("type") {
         None => Some(CapabilitySet::Effective),
         Some(node) => walk.text(node, "`type`").and_then(|name| {
             let known = CapabilitySet::ALL.map(|set| (set.name(), set));
@@ -184,12 +185,19 @@ pub(super) fn unknown(walk: &mut Walk<'_>, node: &Node, domain: Domain) {
         }
     };
     walk.push(
-        Diagnostic::new(Code::UnknownName, node.span, format!("`{shown}` is not {}", domain.what())).help(help),
+        Diagnostic::new(Code::UnknownName, node.span, format!("`{shown}` is not {}", domain.what()))
+            .help(help),
     );
 }
 
 /// One of a few names; their case does not matter.
-fn named<T: Copy>(walk: &mut Walk<'_>, node: &Node, name: &str, what: &str, known: &[(&str, T)]) -> Option<T> {
+fn named<T: Copy>(
+    walk: &mut Walk<'_>,
+    node: &Node,
+    name: &str,
+    what: &str,
+    known: &[(&str, T)],
+) -> Option<T> {
     let found = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     if found.is_none() {
         let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();

@@ -8,7 +8,7 @@ use crate::policy::schema::MAX_RESOLVE_STEPS;
 
 /// The steps; none when the key is absent.
 pub(super) fn steps(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Step>> {
-    let Some(node) = fields.given("resolve") else {
+    let Some(node) = fields.get("resolve") else {
         return Some(Vec::new());
     };
     let text = walk.text(node, "`resolve`")?;
@@ -27,9 +27,13 @@ pub(super) fn steps(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<Vec<Step
         }
         Err(at) => {
             walk.push(
-                Diagnostic::new(Code::Resolve, node.span, format!("`{}` cannot be followed", printable(text)))
-                    .label(format!("`{}` is neither a member nor an index", printable(at)))
-                    .help("write members with `.` between them and indexes in brackets: `a.b[3].c`"),
+                Diagnostic::new(
+                    Code::Resolve,
+                    node.span,
+                    format!("`{}` cannot be followed", printable(text)),
+                )
+                .label(format!("`{}` is neither a member nor an index", printable(at)))
+                .help("write members with `.` between them and indexes in brackets: `a.b[3].c`"),
             );
             None
         }

@@ -20,20 +20,24 @@ pub(super) struct Returns {
 
 pub(super) fn returns(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place) -> Option<Returns> {
     let returns = walk.boolean(fields, "return", false);
-    let arg = match fields.given("returnArg") {
+    let arg = match fields.get("returnArg") {
         None => Some(None),
         Some(node) => (|| {
             let own = walk.mapping(node, &RETURN_ARG)?;
-            if let Some(node) = own.given("index") {
+            if let Some(node) = own.get("index") {
                 small_number(walk, node, "index", 0..=0, Code::ArgIndex, "a function returns one value")?;
             }
             let (label, ty) = (optional_text(walk, &own, "label"), arg_type(walk, &own));
             let (label, ty) = (label?, ty?);
             if matches!(ty, ArgType::CharBuf | ArgType::CharIovec) {
                 walk.push(
-                    Diagnostic::new(Code::SizeArg, node.span, format!("no function returns a `{}`", ty.name()))
-                        .label("no argument says how long it is")
-                        .help("list the buffer under `args` with `returnCopy: true`"),
+                    Diagnostic::new(
+                        Code::SizeArg,
+                        node.span,
+                        format!("no function returns a `{}`", ty.name()),
+                    )
+                    .label("no argument says how long it is")
+                    .help("list the buffer under `args` with `returnCopy: true`"),
                 );
                 return None;
             }
@@ -57,7 +61,7 @@ pub(super) fn returns(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place) ->
     let (returns, arg) = (returns?, arg?);
     action?;
     for key in ["returnArg", "returnArgAction"] {
-        if !returns && let Some(span) = fields.given(key).and(fields.key_span(key)) {
+        if !returns && let Some(span) = fields.get(key).and(fields.key_span(key)) {
             walk.push(
                 Diagnostic::new(Code::ReturnKeys, span, format!("`{key}`, and the return is not looked at"))
                     .label("would never be used")
@@ -71,7 +75,7 @@ pub(super) fn returns(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place) ->
 
 /// `Post` is what happens anyway.
 fn action(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<()> {
-    let Some(node) = fields.given("returnArgAction") else { return Some(()) };
+    let Some(node) = fields.get("returnArgAction") else { return Some(()) };
     let name = walk.text(node, "`returnArgAction`")?;
     if name == "Post" {
         return Some(());
@@ -93,8 +97,12 @@ fn action(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<()> {
         None => "only `Post` is read, which is the default".to_owned(),
     };
     walk.push(
-        Diagnostic::new(Code::UnknownAction, node.span, format!("unknown returnArgAction `{}`", printable(name)))
-            .help(help),
+        Diagnostic::new(
+            Code::UnknownAction,
+            node.span,
+            format!("unknown returnArgAction `{}`", printable(name)),
+        )
+        .help(help),
     );
     None
 }

@@ -41,7 +41,13 @@ fn restricted(walk: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Option<()>
         walk.wrong_kind(node, &format!("`{key}` to be a mapping"));
         return None;
     }
-    refuse(walk, fields, key, node, "which processes belong to a pod or container, only a cluster's agent knows")
+    refuse(
+        walk,
+        fields,
+        key,
+        node,
+        "which processes belong to a pod or container, only a cluster's agent knows",
+    )
 }
 
 /// `{}` selects everything.
@@ -49,9 +55,13 @@ fn unrestricted(walk: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Option<(
     match fields.given(key) {
         None => Some(()),
         Some(Node { value: Value::Map(entries), .. }) if entries.is_empty() => Some(()),
-        Some(node @ Node { value: Value::Map(_), .. }) => {
-            refuse(walk, fields, key, node, "the labels of this machine are known to a cluster only; `{}` is accepted")
-        }
+        Some(node @ Node { value: Value::Map(_), .. }) => refuse(
+            walk,
+            fields,
+            key,
+            node,
+            "the labels of this machine are known to a cluster only; `{}` is accepted",
+        ),
         Some(node) => {
             walk.wrong_kind(node, &format!("`{key}` to be a mapping"));
             None

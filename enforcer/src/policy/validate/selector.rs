@@ -44,7 +44,7 @@ fn expand<'n>(
     fields: &mut Fields<'n>,
     macros: &HashMap<&'n str, &'n Node>,
 ) -> Option<()> {
-    let Some(node) = fields.given("macros") else { return Some(()) };
+    let Some(node) = fields.get("macros") else { return Some(()) };
     let items = walk.filled_list(node, "`macros`", limit(MAX_FILTERS))?;
     let mut complete = Some(());
     for item in items {
@@ -128,7 +128,10 @@ fn sections<'n>(
             Diagnostic::new(
                 Code::ListTooLong,
                 over.span,
-                format!("`matchArgs` and `matchData` have {} entries together, at most {filters} fit", args.len()),
+                format!(
+                    "`matchArgs` and `matchData` have {} entries together, at most {filters} fit",
+                    args.len()
+                ),
             )
             .label(format!("entry {}", filters + 1))
             .help("split the policy: further selectors, hooks or files are independent of each other"),
@@ -157,13 +160,21 @@ fn sections<'n>(
     })
 }
 
-fn returns_are_looked_at(walk: &mut Walk<'_>, fields: &Fields<'_>, subjects: &Subjects<'_, '_>) -> Option<()> {
+fn returns_are_looked_at(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    subjects: &Subjects<'_, '_>,
+) -> Option<()> {
     let Some(returns) = subjects.returns else { return Some(()) };
     for (key, missing, help) in [
-        ("matchReturnArgs", !returns.returns || returns.arg.is_none(), "add `return: true` and `returnArg` to the hook"),
+        (
+            "matchReturnArgs",
+            !returns.returns || returns.arg.is_none(),
+            "add `return: true` and `returnArg` to the hook",
+        ),
         ("matchReturnActions", !returns.returns, "add `return: true` to the hook"),
     ] {
-        if missing && let Some(span) = fields.given(key).and(fields.key_span(key)) {
+        if missing && let Some(span) = fields.get(key).and(fields.key_span(key)) {
             walk.push(
                 Diagnostic::new(Code::ReturnKeys, span, format!("`{key}`, and the return is not looked at"))
                     .label("would never be used")

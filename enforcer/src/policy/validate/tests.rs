@@ -364,7 +364,11 @@ fn answers(text: &str) -> Result<(), TestCaseError> {
             for policy in policies {
                 let printed = yaml::print(&policy);
                 let again = parse_one(&Source::new("again.yaml", printed.as_str()));
-                prop_assert!(again.is_ok_and(|again| again.without_spans() == policy.without_spans()), "{}", printed);
+                prop_assert!(
+                    again.is_ok_and(|again| again.without_spans() == policy.without_spans()),
+                    "{}",
+                    printed
+                );
             }
         }
         Err(found) => {

@@ -125,7 +125,7 @@ pub(super) fn short_text(walk: &mut Walk<'_>, text: &str, span: Span, key: &str)
 
 /// A `message`, `label` or another short text, if the key is there.
 pub(super) fn optional_text(walk: &mut Walk<'_>, fields: &Fields<'_>, key: &str) -> Option<Option<String>> {
-    let Some(node) = fields.given(key) else {
+    let Some(node) = fields.get(key) else {
         return Some(None);
     };
     let text = walk.text(node, &format!("`{key}`"))?;

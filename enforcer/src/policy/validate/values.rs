@@ -53,7 +53,9 @@ fn numbers(operator: Option<Operator>, ty: ArgType) -> Numbers {
         Some(Operator::Protocol) => attribute("protocol", 32, Domain::Protocol, false),
         Some(Operator::Family) => attribute("family", 32, Domain::Family, false),
         Some(Operator::State) => attribute("state", 32, Domain::State, false),
-        Some(Operator::FileType | Operator::NotFileType) => attribute("file type", 32, Domain::FileType, true),
+        Some(Operator::FileType | Operator::NotFileType) => {
+            attribute("file type", 32, Domain::FileType, true)
+        }
         Some(Operator::SPort | Operator::NotSPort | Operator::DPort | Operator::NotDPort) => {
             Numbers { name: "port", signed: false, bits: 16, ..own }
         }
@@ -165,12 +167,7 @@ fn expand<'n>(
     Some(Cow::Owned(all))
 }
 
-fn strings(
-    walk: &mut Walk<'_>,
-    items: &[Node],
-    ty: ArgType,
-    op: Option<Operator>,
-) -> Option<Vec<Vec<u8>>> {
+fn strings(walk: &mut Walk<'_>, items: &[Node], ty: ArgType, op: Option<Operator>) -> Option<Vec<Vec<u8>>> {
     let path = ty.class() == TypeClass::Path;
     collect(walk, items, |walk, node| {
         let bytes = text::value(walk, node, ty == ArgType::SockaddrUn)?;

@@ -33,7 +33,7 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|(name, ..)| *name == key).map(|(_, _, node)| *node)
     }
 
-    /// The value of a key that is neither absent nor without a value.
+    /// The value of a key that is neither absent nor without a value, where both mean the same.
     pub(super) fn given(&self, key: &str) -> Option<&'n Node> {
         self.get(key).filter(|node| node.value != Value::Null)
     }
@@ -92,7 +92,9 @@ impl<'s> Walk<'s> {
                 format!("the hooks of this file have more than {MAX_TOTAL_VALUES} values together"),
             )
             .label("reading stopped here")
-            .help("lists and macros repeat their values at every use: use them less often, or split the file"),
+            .help(
+                "lists and macros repeat their values at every use: use them less often, or split the file",
+            ),
         );
         None
     }
@@ -157,7 +159,9 @@ impl<'s> Walk<'s> {
         let known: Vec<_> = schema.keys.iter().chain(schema.unsupported).copied().collect();
         let help = match (closest(name, &known), home) {
             (Some(close), _) => format!("did you mean `{close}`?"),
-            (None, Some(home)) if home.what != schema.what => format!("`{name}` belongs to {}: check the indentation", home.what),
+            (None, Some(home)) if home.what != schema.what => {
+                format!("`{name}` belongs to {}: check the indentation", home.what)
+            }
             _ if name == "<<" => "merge keys are not read: write the keys out".to_owned(),
             _ => format!("keys of {} are {}", schema.what, listed(schema.keys)),
         };
@@ -227,7 +231,7 @@ impl<'s> Walk<'s> {
         limit: usize,
         mut read: impl FnMut(&mut Self, &'n Node) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let Some(node) = fields.given(key) else {
+        let Some(node) = fields.get(key) else {
             return Some(Vec::new());
         };
         let items = self.list(node, &format!("`{key}`"), limit)?;
