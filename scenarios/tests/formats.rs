@@ -61,8 +61,9 @@ fn every_policy_can_be_enforced_on_every_kernel_of_the_matrix(#[case] kernel: &s
     let facts = quell::kernel::recorded::of_kernel(kernel).unwrap();
     for scenario in catalogue() {
         let source = quell::policy::Source::new(scenario.policy.file.as_str(), scenario.policy.text.as_str());
-        let policy = quell::policy::parse(&source).unwrap();
-        quell::hook::plan::plan(&policy, &source, &facts, 0).unwrap();
+        for policy in quell::policy::parse(&source).unwrap() {
+            quell::hook::plan::plan(&policy, &source, &facts, 0).unwrap();
+        }
     }
 }
 
@@ -250,10 +251,18 @@ fn policy_text_is_inlined() {
     "- socket: { kind: tcp4 }\n  - connect: { to: '127.0.0.1:1', length: 16 }",
     "not from 28 to 128"
 )]
-#[case::signal_without_signal("process: killed", "process: { signalled: 15 }", "needs `matched` and `signalled`")]
+#[case::signal_without_signal(
+    "process: killed",
+    "process: { signalled: 15 }",
+    "needs `matched` and `signalled`"
+)]
 #[case::seen_of_some("events: 1 }", "events: 1, seen: [{}, {}] }", "of every event, or of none")]
 #[case::more_held_back("events: 1 }", "events: 1, rate_limited: 2 }", "can't be more than `matched`")]
-#[case::bystander_steps("effect:\n", "bystander_steps:\n  - write: { data: x }\neffect:\n", "`bystander_steps` 0")]
+#[case::bystander_steps(
+    "effect:\n",
+    "bystander_steps:\n  - write: { data: x }\neffect:\n",
+    "`bystander_steps` 0"
+)]
 #[case::write_before_open("  - open: { path: $target, flags: [wronly] }\n", "", "open a file before")]
 #[case::upwards("act: target", "act: ../target", "neither a plain name")]
 #[case::absolute_unlisted(

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use quell_scenarios::exit;
 use quell_scenarios::order::Order;
-use quell_scenarios::step::{OpenFlag, Step};
+use quell_scenarios::step::{NamespaceKind, OpenFlag, SocketKind, Step};
 use rstest::rstest;
 
 fn subject(order: &str) -> Output {
@@ -25,6 +25,14 @@ fn open(path: &str, flags: &[OpenFlag]) -> Step {
     Step::Open { path: path.into(), flags: flags.to_vec(), untouched_name: false }
 }
 
+fn socket(kind: SocketKind) -> Step {
+    Step::Socket { kind }
+}
+
+fn connect(to: &str, refused: bool) -> Step {
+    Step::Connect { to: to.into(), length: None, refused }
+}
+
 #[rstest]
 #[case::nothing_to_do(vec![], exit::SUCCESS)]
 #[case::open(vec![open("/nowhere/file", &[OpenFlag::Wronly])], exit::OPEN)]
@@ -35,6 +43,24 @@ fn open(path: &str, flags: &[OpenFlag]) -> Step {
 #[case::rename(vec![Step::Rename { from: "/nowhere/file".into(), to: "/nowhere/else".into() }], exit::RENAME)]
 #[case::execve(vec![Step::Execve { path: "/nowhere/file".into(), then: vec![] }], exit::EXECVE)]
 #[case::execve_nul(vec![Step::Execve { path: "/a\0b".into(), then: vec![] }], exit::NUL_IN_STRING)]
+#[case::write_parts_unopened(vec![Step::WriteParts { parts: vec!["x".into()] }], exit::NOTHING_OPEN)]
+#[case::mkfifo(vec![Step::Mkfifo { path: "/nowhere/pipe".into() }], exit::MKFIFO)]
+#[case::look(vec![Step::Look { path: "/proc/version/x".into() }], exit::LOOK)]
+#[case::look_at_nothing(vec![Step::Look { path: "/nowhere/file".into() }], exit::SUCCESS)]
+#[case::execve_not_refused_so(vec![Step::ExecveRefused { path: "/nowhere/file".into() }], exit::EXECVE_REFUSED)]
+#[case::no_number(vec![Step::Number { value: "many".into(), case: 0 }], exit::BAD_ARGUMENT)]
+#[case::number(vec![Step::Number { value: "-9223372036854775808".into(), case: u32::MAX }], exit::SUCCESS)]
+#[case::text(vec![Step::Text { text: "a\0b".into(), case: 0 }], exit::NUL_IN_STRING)]
+#[case::capset(vec![Step::Capset { effective: 1, permitted: 0, inheritable: 0 }], exit::CAPSET)]
+#[case::socket_step_without_socket(vec![Step::Listen {}], exit::NOTHING_OPEN)]
+#[case::bind(vec![socket(SocketKind::Tcp4), Step::Bind { to: "192.0.2.1:1".into() }], exit::BIND)]
+#[case::no_address(vec![socket(SocketKind::Tcp4), Step::Bind { to: "here".into() }], exit::BAD_ARGUMENT)]
+#[case::listen(vec![socket(SocketKind::Udp4), Step::Listen {}], exit::LISTEN)]
+#[case::connect_of_another_family(vec![socket(SocketKind::Tcp4), connect("[::1]:1", false)], exit::CONNECT)]
+#[case::connect_not_refused(vec![socket(SocketKind::Udp4), connect("127.0.0.1:1", true)], exit::NOT_REFUSED)]
+#[case::connect_nobody(vec![socket(SocketKind::Tcp4), Step::ConnectNobody { path: "/nowhere/socket".into() }], exit::CONNECT_NOBODY)]
+#[case::send_to(vec![socket(SocketKind::Tcp4), Step::SendTo { to: "127.0.0.1:1".into(), data: "x".into() }], exit::SEND_TO)]
+#[case::rename_device(vec![socket(SocketKind::Udp4), Step::RenameDevice { from: "nowhere0".into(), to: "x".into() }], exit::RENAME_DEVICE)]
 #[case::after_execve(vec![Step::Execve { path: env!("CARGO_BIN_EXE_subject").into(), then: vec![Step::Unlink { path: "/nowhere/file".into() }] }], exit::UNLINK)]
 fn failed_step_has_its_own_exit_status(#[case] steps: Vec<Step>, #[case] status: i32) {
     let output = perform(steps);
@@ -67,11 +93,64 @@ fn steps_do_what_they_are_called() {
         Step::Rename { from: path("new"), to: path("renamed") },
         Step::Unlink { path: path("gone") },
         Step::WritePipe { data: "said".into() },
+        open(&path("renamed"), &[OpenFlag::Wronly, OpenFlag::Append]),
+        Step::WriteParts { parts: vec!["one".into(), "two".into()] },
     ]);
     assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
     assert_eq!(output.stdout, b"said");
-    assert_eq!(std::fs::read_to_string(dir.path().join("renamed")).unwrap(), "0123ab6789end");
+    assert_eq!(std::fs::read_to_string(dir.path().join("renamed")).unwrap(), "0123ab6789endonetwo");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+/// Needs root, as creating namespaces does.
+#[test]
+fn steps_on_sockets_devices_and_namespaces_do_what_they_are_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe").to_str().unwrap().to_owned();
+    let output = perform(vec![
+        Step::Unshare { namespaces: vec![NamespaceKind::Net, NamespaceKind::Uts] },
+        Step::Mkfifo { path: pipe.clone() },
+        open(&pipe, &[OpenFlag::Rdwr]),
+        Step::Write { data: "x".into() },
+        socket(SocketKind::Unix),
+        Step::ConnectNobody { path: format!("{pipe}.socket") },
+        socket(SocketKind::Udp6),
+        Step::RenameDevice { from: "lo".into(), to: "other0".into() },
+        // Only the new namespace's device is called so now.
+        Step::RenameDevice { from: "other0".into(), to: "lo".into() },
+        Step::Capset { effective: 0x01, permitted: 0xff, inheritable: 0x02 },
+    ]);
+    assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
+    let kind = std::fs::symlink_metadata(&pipe).unwrap().file_type();
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind));
+}
+
+#[test]
+fn a_connection_is_made_to_who_listens_and_refused_by_who_does_not() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap().to_string();
+    let output = perform(vec![socket(SocketKind::Tcp4), connect(&to, false)]);
+    assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
+    let peer = listener.accept().unwrap().1;
+    assert!(peer.ip().is_loopback());
+    drop(listener);
+    let output = perform(vec![socket(SocketKind::Tcp4), connect(&to, true)]);
+    assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
+}
+
+#[test]
+fn a_datagram_arrives_where_it_was_sent_also_with_a_longer_address() {
+    let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = receiver.local_addr().unwrap().to_string();
+    let output = perform(vec![
+        socket(SocketKind::Udp4),
+        Step::Connect { to: to.clone(), length: Some(99), refused: false },
+        Step::SendTo { to, data: "datagram".into() },
+    ]);
+    assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
+    let mut buffer = [0; 16];
+    let (count, _) = receiver.recv_from(&mut buffer).unwrap();
+    assert_eq!(buffer[..count], *b"datagram");
 }
 
 #[rstest]
