@@ -15,7 +15,7 @@ fn inside(namespace: u64, tgid: u32) -> Process {
 
 /// A hook with one argument of the type (and a size for a buffer) and the given selectors, written in flow style.
 pub(in crate::model) fn hook(ty: &str, selectors: &str) -> Hook {
-    let size = if ty == "char_buf" { ", sizeArgIndex: 3" } else { "" };
+    let size = if ty.starts_with("char_") { ", sizeArgIndex: 3" } else { "" };
     let text = format!(
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - call: f\n    \
          syscall: false\n    args: [{{index: 0, type: {ty}{size}}}]\n    selectors: [{selectors}]\n"

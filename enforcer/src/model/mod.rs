@@ -17,3 +17,6 @@ mod text;
 pub use answer::Answer;
 pub use context::{Argument, Capabilities, Connection, Context, PidNamespace, Process, Value};
 pub use eval::{Trace, Verdict, evaluate, evaluate_return, trace};
+
+#[cfg(test)]
+mod operator_tests;
