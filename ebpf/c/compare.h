@@ -100,12 +100,12 @@ static __always_inline void quell_compare_inline_strings(const __u8 *filter, con
 							 const __u8 *slot, struct quell_scratch *scratch,
 							 const volatile struct quell_hook_config *config)
 {
-	scratch->any = 0;
+	scratch->any = quell_below(config->string_values, entry->values) << 2;
 	scratch->value_at = entry->at + sizeof(struct quell_entry);
 #pragma clang loop unroll(disable)
 	for (__u32 v = 0; v < QUELL_MAX_VALUES; v++) {
 		/* The first value that holds settles it. */
-		if (v >= config->values || !(quell_less(v, entry->values) & ~scratch->any & 1))
+		if (v >= config->string_values || !(quell_below(v, entry->values) & ~scratch->any & 1))
 			break;
 		__u32 at = scratch->value_at;
 		__u64 length = quell_filter_u32(filter, at);
@@ -309,7 +309,7 @@ static __always_inline void quell_compare_numbers(const __u8 *filter, const stru
 
 			if (config->operators & QUELL_OP(MASK))
 				holds |= (quell_is_zero(number & value) ^ 1) & mask;
-			yes |= holds & quell_less(v + i, entry->values);
+			yes |= holds & quell_below(v + i, entry->values);
 		}
 	}
 	quell_answer(scratch, yes, 0);

@@ -90,10 +90,16 @@ static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, cons
 	return QUELL_MATCH_YES;
 }
 
-/* Compares the subject of an entry, which is available, with its values: into `scratch->any`. False: there is nothing to
- * compare, hence no match, also for a negative operator. */
-static __always_inline bool quell_compare(const __u8 *filter, const struct quell_entry_view *entry,
-					  struct quell_call *call, const volatile struct quell_hook_config *config)
+/* Sections whose subjects are numbers, whatever else the hook's other sections have. */
+#define QUELL_NUMBER_SECTIONS                                                          \
+	(1U << QUELL_SECTION_NAMESPACES | 1U << QUELL_SECTION_CAPABILITIES |           \
+	 1U << QUELL_SECTION_NAMESPACE_CHANGES | 1U << QUELL_SECTION_CAPABILITY_CHANGES)
+
+/* What is compared otherwise than a number with numbers: into `scratch->any`. Otherwise false, and `scratch->number` is the
+ * number; or `*nothing`: there is nothing to compare, hence no match, also for a negative operator. */
+static __always_inline bool quell_compare_special(const __u8 *filter, const struct quell_entry_view *entry,
+						  struct quell_call *call, bool *nothing,
+						  const volatile struct quell_hook_config *config)
 {
 	struct quell_scratch *scratch = &call->scratch;
 	__u32 op = entry->op;
@@ -111,14 +117,15 @@ static __always_inline bool quell_compare(const __u8 *filter, const struct quell
 		quell_answer(scratch, (entry->arg->number >> ((entry->set - 1) & 63)) & 1, 0);
 		return true;
 	}
-	if (quell_one_of(QUELL_NETWORK_OPERATORS, op, config))
-		return quell_compare_networks(filter, entry, call, config);
+	if (quell_one_of(QUELL_NETWORK_OPERATORS, op, config)) {
+		*nothing = !quell_compare_networks(filter, entry, call, config);
+		return true;
+	}
 	if (quell_one_of(QUELL_STRING_OPERATORS, op, config) && (config->types & QUELL_BYTES_TYPES) &&
 	    ((QUELL_BYTES_TYPES >> entry->type) & 1)) {
 		quell_compare_strings(filter, entry, call, config);
 		return true;
 	}
-	scratch->number = entry->arg->number;
 	if (quell_one_of(QUELL_OP(CAPABILITIES_GAINED), op, config)) {
 		/* The value is the position of the other one. */
 		__u32 other = quell_filter_u64(filter, entry->at + sizeof(struct quell_entry));
@@ -131,23 +138,46 @@ static __always_inline bool quell_compare(const __u8 *filter, const struct quell
 	}
 	if (quell_one_of(QUELL_FILE_TYPE_OPERATORS, op, config))
 		scratch->number = entry->arg->mode;
-	if (quell_one_of(QUELL_CONNECTION_OPERATORS, op, config) && !quell_read_connection(entry, call, config))
-		return false;
-	if (entry->set) {
-		if (config->set_kinds & (1U << QUELL_SET_NUMBERS))
-			quell_answer(scratch, quell_in_number_set(entry->set, scratch->number, &call->key), 0);
-		else
-			scratch->any = QUELL_MATCH_MALFORMED;
-	} else if (quell_one_of(QUELL_RANGE_OPERATORS, op, config)) {
-		quell_compare_ranges(filter, entry, scratch, config);
-	} else {
-		quell_compare_numbers(filter, entry, scratch, config);
+	if (quell_one_of(QUELL_CONNECTION_OPERATORS, op, config) && !quell_read_connection(entry, call, config)) {
+		*nothing = true;
+		return true;
 	}
-	return true;
+	return false;
 }
 
-/* The entry at `at`; the answer goes into `scratch->any`. */
-static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, struct quell_call *call,
+/* Compares the subject of an entry, which is available, with its values: into `scratch->any`. */
+static __always_inline void quell_compare(const __u8 *filter, const struct quell_entry_view *entry, __u32 section,
+					  __u32 negative, struct quell_call *call,
+					  const volatile struct quell_hook_config *config)
+{
+	struct quell_scratch *scratch = &call->scratch;
+	bool nothing = false;
+
+	scratch->number = entry->arg->number;
+	if (((QUELL_NUMBER_SECTIONS >> section) & 1) || !quell_compare_special(filter, entry, call, &nothing, config)) {
+		if (entry->set) {
+			if (config->set_kinds & (1U << QUELL_SET_NUMBERS))
+				quell_answer(scratch, quell_in_number_set(entry->set, scratch->number, &call->key), 0);
+			else
+				scratch->any = QUELL_MATCH_MALFORMED;
+		} else if (quell_one_of(QUELL_RANGE_OPERATORS, entry->op, config)) {
+			quell_compare_ranges(filter, entry, scratch, config);
+		} else {
+			quell_compare_numbers(filter, entry, scratch, config);
+		}
+	}
+	if (nothing) {
+		scratch->any = QUELL_MATCH_NO;
+		return;
+	}
+	/* Swaps yes and no. */
+	__u32 any = scratch->any;
+
+	scratch->any = any ^ (negative & ~((any >> 1) | (any >> 2)) & 1);
+}
+
+/* The entry at `at` of a section; the answer goes into `scratch->any`. */
+static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, __u32 section, struct quell_call *call,
 					      const volatile struct quell_hook_config *config)
 {
 	struct quell_scratch *scratch = &call->scratch;
@@ -191,14 +221,7 @@ static __always_inline void quell_match_entry(const __u8 *filter, __u32 at, stru
 	scratch->any = available;
 	if (available != QUELL_MATCH_YES)
 		return;
-	if (!quell_compare(filter, &entry, call, config)) {
-		scratch->any = QUELL_MATCH_NO;
-		return;
-	}
-	/* Swaps yes and no. */
-	__u32 any = scratch->any;
-
-	scratch->any = any ^ (negative & ~((any >> 1) | (any >> 2)) & 1);
+	quell_compare(filter, &entry, section, negative, call, config);
 }
 
 /* One section of the selector at `at`: all entries must hold. One that does not settles it; otherwise an unreadable
@@ -224,7 +247,7 @@ static __always_inline void quell_match_section(const __u8 *filter, __u32 at, __
 			break;
 		__u32 entry = scratch->entry_at;
 
-		quell_match_entry(filter, entry, call, config);
+		quell_match_entry(filter, entry, section, call, config);
 		__u32 one = scratch->any;
 
 		if (one == QUELL_MATCH_NO || one == QUELL_MATCH_MALFORMED) {

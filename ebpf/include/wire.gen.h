@@ -779,6 +779,8 @@ struct quell_hook_config {
 	__u32 filters;
 	/* Largest number of values in an entry, sets not counted. */
 	__u32 values;
+	/* Largest number of string values in an entry, sets and searches not counted. */
+	__u32 string_values;
 	/* Largest number of 8-byte words in a string value, sets and searches not counted. */
 	__u32 string_words;
 	/* Searches. */
@@ -794,6 +796,8 @@ struct quell_hook_config {
 	__u32 set_kinds;
 	/* Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none. */
 	__u32 agent_tgid;
+	/* Zero. */
+	__u32 reserved;
 	/* Per argument: its type. */
 	__u32 arg_type[5];
 	/* Per argument: which argument of the function it is, from 0. */
@@ -803,7 +807,7 @@ struct quell_hook_config {
 	/* Per argument: bits of the size in that argument; what is above them is not part of the size. */
 	__u32 arg_size_bits[5];
 };
-_Static_assert(sizeof(struct quell_hook_config) == 160, "size of quell_hook_config");
+_Static_assert(sizeof(struct quell_hook_config) == 168, "size of quell_hook_config");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, operators) == 0, "offset of quell_hook_config.operators");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, types) == 8, "offset of quell_hook_config.types");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 16, "offset of quell_hook_config.hook");
@@ -815,17 +819,19 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, pid_entries) == 36, 
 _Static_assert(__builtin_offsetof(struct quell_hook_config, pids) == 40, "offset of quell_hook_config.pids");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, filters) == 44, "offset of quell_hook_config.filters");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, values) == 48, "offset of quell_hook_config.values");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, string_words) == 52, "offset of quell_hook_config.string_words");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, searches) == 56, "offset of quell_hook_config.searches");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, search_words) == 60, "offset of quell_hook_config.search_words");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 64, "offset of quell_hook_config.actions");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 68, "offset of quell_hook_config.filtered");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, set_kinds) == 72, "offset of quell_hook_config.set_kinds");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 76, "offset of quell_hook_config.agent_tgid");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 80, "offset of quell_hook_config.arg_type");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 100, "offset of quell_hook_config.arg_index");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 120, "offset of quell_hook_config.arg_size");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 140, "offset of quell_hook_config.arg_size_bits");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, string_values) == 52, "offset of quell_hook_config.string_values");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, string_words) == 56, "offset of quell_hook_config.string_words");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, searches) == 60, "offset of quell_hook_config.searches");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, search_words) == 64, "offset of quell_hook_config.search_words");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 68, "offset of quell_hook_config.actions");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 72, "offset of quell_hook_config.filtered");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, set_kinds) == 76, "offset of quell_hook_config.set_kinds");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 80, "offset of quell_hook_config.agent_tgid");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 84, "offset of quell_hook_config.reserved");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 88, "offset of quell_hook_config.arg_type");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 108, "offset of quell_hook_config.arg_index");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 128, "offset of quell_hook_config.arg_size");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 148, "offset of quell_hook_config.arg_size_bits");
 
 /* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
  * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited` and

@@ -153,6 +153,8 @@ record! {
         pub filters: u32,
         /// Largest number of values in an entry, sets not counted.
         pub values: u32,
+        /// Largest number of string values in an entry, sets and searches not counted.
+        pub string_values: u32,
         /// Largest number of 8-byte words in a string value, sets and searches not counted.
         pub string_words: u32,
         /// Searches.
@@ -168,6 +170,8 @@ record! {
         pub set_kinds: u32,
         /// Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none.
         pub agent_tgid: u32,
+        /// Zero.
+        pub reserved: u32,
         /// Per argument: its type.
         pub arg_type: [u32; ARGS],
         /// Per argument: which argument of the function it is, from 0.

@@ -1,5 +1,7 @@
 //! The constants of a hook: the verifier deletes what these say is not used.
 
+use std::collections::BTreeSet;
+
 use quell_wire::code::{ArgType as WireType, Operator, Subject};
 use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_SYSCALL, HookConfig, NO_SIZE_ARG};
 use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, Section};
@@ -23,6 +25,7 @@ pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets:
         pids: most(pids().map(|pid| pid.values.len())),
         filters: most(entry_counts(selectors)),
         values: most(entries(selectors).map(inline_values)),
+        string_values: most(entries(selectors).map(string_values)),
         string_words: most(entries(selectors).map(string_words)),
         searches: count(sets.searches.len()),
         search_words: sets.searches.iter().map(|table| table.words).max().unwrap_or(0),
@@ -65,12 +68,24 @@ fn entry_counts(selectors: &[SelectorTree]) -> impl Iterator<Item = usize> {
     selectors.iter().flat_map(|selector| selector.sections.iter().map(|(_, entries)| entries.len()))
 }
 
-/// String comparisons that the verifier walks at most.
+/// String comparisons that the verifier walks at most: in every section that has any, as many as in the largest one.
 pub(super) fn inline_words(selectors: &[SelectorTree]) -> u64 {
     let most = |counts: &mut dyn Iterator<Item = usize>| u64::from(most(counts));
-    most(&mut entry_counts(selectors))
-        .saturating_mul(most(&mut entries(selectors).map(inline_values)))
+    let with_strings = |(_, entries): &&(Section, Vec<EntryTree>)| entries.iter().any(|entry| string_words(entry) > 0);
+    let sections: BTreeSet<Section> =
+        selectors.iter().flat_map(|tree| tree.sections.iter().filter(with_strings)).map(|(section, _)| *section).collect();
+    u64::from(count(sections.len()))
+        .saturating_mul(most(&mut entry_counts(selectors)))
+        .saturating_mul(most(&mut entries(selectors).map(string_values)))
         .saturating_mul(most(&mut entries(selectors).map(string_words)))
+}
+
+/// Strings that are compared one by one.
+fn string_values(entry: &EntryTree) -> usize {
+    match &entry.values {
+        ValueTree::Strings(strings) if entry.search == 0 => strings.len(),
+        _ => 0,
+    }
 }
 
 fn inline_values(entry: &EntryTree) -> usize {
