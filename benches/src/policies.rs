@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use quell::policy::{Source, Style, parse, render};
+use quell::policy::{Policy, Source, Style, parse, render};
 use quell::selector::compile::{self, CompiledHook};
 
 /// A policy file, read.
@@ -37,17 +37,26 @@ pub fn all() -> Result<Vec<PolicyText>> {
     Ok(policies)
 }
 
-/// From text to the bytes and constants of every hook.
+/// From text to policies.
+///
+/// # Errors
+/// The policy is refused.
+pub fn read(policy: &PolicyText) -> Result<Vec<Policy>> {
+    match parse(&Source::new(policy.name.as_str(), policy.text.as_str())) {
+        Ok(policies) => Ok(policies),
+        Err(findings) => bail!("{}", render::text(&findings, Style::Plain)),
+    }
+}
+
+/// From text to the bytes, sets and constants of every hook.
 ///
 /// # Errors
 /// The policy is refused.
 pub fn compile(policy: &PolicyText) -> Result<Vec<CompiledHook>> {
-    let policy = match parse(&Source::new(policy.name.as_str(), policy.text.as_str())) {
-        Ok(policy) => policy,
-        Err(findings) => bail!("{}", render::text(&findings, Style::Plain)),
-    };
-    let hooks = (0..).zip(&policy.hooks).map(|(number, hook)| compile::hook(hook, number));
-    hooks.collect::<Result<_, _>>().context("failed to encode the selectors")
+    let policies = read(policy)?;
+    let hooks = (0..).zip(policies.iter().flat_map(|policy| &policy.hooks));
+    let compiled = hooks.map(|(number, hook)| compile::hook(hook, number));
+    compiled.collect::<Result<_, _>>().context("failed to encode the selectors")
 }
 
 #[cfg(test)]
