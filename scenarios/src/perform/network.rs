@@ -39,11 +39,11 @@ impl Sockets {
                     None => connect(socket.as_raw_fd(), &*sockaddr(to)),
                     Some(length) => raw::connect(socket, to, *length),
                 };
-                if *refused { place.refused(outcome, Errno::ECONNREFUSED) } else { outcome.map_err(failed) }
+                if *refused { place.refused(&outcome, Errno::ECONNREFUSED) } else { outcome.map_err(failed) }
             }
             Step::ConnectNobody { path } => {
                 let name = UnixAddr::new(path.as_str()).map_err(failed)?;
-                place.refused(connect(socket.as_raw_fd(), &name), Errno::ENOENT)
+                place.refused(&connect(socket.as_raw_fd(), &name), Errno::ENOENT)
             }
             Step::SendTo { to, data } => {
                 let to = sockaddr(address(to)?);

@@ -67,10 +67,10 @@ impl Place<'_> {
     }
 
     /// What the kernel has to refuse.
-    pub(super) fn refused<T>(&self, outcome: nix::Result<T>, wanted: Errno) -> Result<(), PerformError> {
+    pub(super) fn refused<T>(&self, outcome: &nix::Result<T>, wanted: Errno) -> Result<(), PerformError> {
         match outcome {
-            Err(errno) if errno == wanted => Ok(()),
-            Err(errno) => Err(self.failed(errno)),
+            Err(errno) if *errno == wanted => Ok(()),
+            Err(errno) => Err(self.failed(*errno)),
             Ok(_) => Err(PerformError::NotRefused { index: self.index, step: self.step.clone(), wanted }),
         }
     }
@@ -121,7 +121,7 @@ impl Hands {
                 let path = place.c_string(path)?;
                 let environment: [CString; 0] = [];
                 let outcome = execve(&path, std::slice::from_ref(&path), &environment);
-                place.refused(outcome, Errno::ENOEXEC)?;
+                place.refused(&outcome, Errno::ENOEXEC)?;
             }
             Step::Pause { ms } => {
                 let duration = TimeSpec::from_duration(Duration::from_millis(u64::from(*ms)));

@@ -122,7 +122,7 @@ impl Prepared {
         while let Some((path, initial)) = self.initial.pop_first() {
             match initial {
                 Initial::Absent | Initial::File(_) | Initial::Executable(_) | Initial::Link(_) => {
-                    remove(&path)?
+                    remove(&path)?;
                 }
                 Initial::Machine(content) => put_back(&path, &content)?,
             }
