@@ -155,7 +155,7 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 		quell_read_sockaddr(value, QUELL_IS_KERNEL(value), arg, slot);
 		break;
 	case QUELL_TYPE_SOCKADDR_UN:
-		quell_read_sockaddr_un(value, arg, slot);
+		quell_read_sockaddr_un(value, size, arg, slot);
 		break;
 	}
 }

@@ -155,44 +155,72 @@ static __always_inline void quell_read_buffers(__u64 vector, __u64 count, struct
 /* Bytes of the path in struct sockaddr_un (uapi). */
 #define QUELL_UNIX_PATH_BYTES 108
 
-/* The path of a socket of the file system; of an abstract one a NUL and then its name, up to a NUL: how long the name is
- * would be in another argument. */
-static __always_inline void quell_read_sockaddr_un(__u64 pointer, struct quell_arg *arg, __u8 *slot)
+/* The path of a socket of the file system: it ends at a NUL, or where the address ends. */
+static __always_inline void quell_read_unix_path(__u64 path, __u64 most, bool kernel, struct quell_arg *arg, __u8 *slot)
 {
-	bool kernel = QUELL_IS_KERNEL(pointer);
-	__u8 begin[3] = {};
-	__u16 family = 0;
-	long error;
-
-	if (!pointer) {
-		arg->status = QUELL_ARG_NO_PATH;
-		return;
-	}
-	error = kernel ? bpf_probe_read_kernel(begin, sizeof(begin), (const void *)pointer) :
-			 bpf_probe_read_user(begin, sizeof(begin), (const void *)pointer);
-	if (error) {
-		quell_unreadable_buffer(arg, error, kernel);
-		return;
-	}
-	family = begin[0] | begin[1] << 8;
-	if (family != QUELL_AF_UNIX) {
-		arg->status = QUELL_ARG_NO_PATH;
-		return;
-	}
-	__u32 abstract = begin[2] == 0;
-	const void *name = (const void *)(pointer + sizeof(family) + abstract);
-
-	slot[0] = 0;
-	long length = kernel ? bpf_probe_read_kernel_str(slot + abstract, QUELL_UNIX_PATH_BYTES + 1 - abstract, name) :
-			       bpf_probe_read_user_str(slot + abstract, QUELL_UNIX_PATH_BYTES + 1 - abstract, name);
+	long length = kernel ? bpf_probe_read_kernel_str(slot, most + 1, (const void *)path) :
+			       bpf_probe_read_user_str(slot, most + 1, (const void *)path);
 
 	if (length < 0) {
 		quell_unreadable_buffer(arg, length, kernel);
 		return;
 	}
 	arg->status = QUELL_ARG_OK;
-	/* The length counts the NUL; a name of no bytes is no name. */
-	arg->length = length > 1 ? length - 1 + abstract : 0;
+	/* The length counts the NUL. */
+	arg->length = length ? length - 1 : 0;
+}
+
+/* The path of a socket address. An abstract one is a NUL and then its name, all bytes of the address; where the length of the
+ * address is not known, up to a NUL. `size` is the length of the address, which another argument has, or 0. */
+static __always_inline void quell_read_sockaddr_un(__u64 pointer, __u64 size, struct quell_arg *arg, __u8 *slot)
+{
+	bool kernel = QUELL_IS_KERNEL(pointer);
+	__u64 most = size - sizeof(__u16);
+	__u8 begin[3] = {};
+	long error;
+
+	if (!pointer) {
+		arg->status = QUELL_ARG_NO_PATH;
+		return;
+	}
+	if (!size || most > QUELL_UNIX_PATH_BYTES)
+		most = QUELL_UNIX_PATH_BYTES;
+	error = kernel ? bpf_probe_read_kernel(begin, sizeof(begin), (const void *)pointer) :
+			 bpf_probe_read_user(begin, sizeof(begin), (const void *)pointer);
+	if (error) {
+		quell_unreadable_buffer(arg, error, kernel);
+		return;
+	}
+	if ((begin[0] | begin[1] << 8) != QUELL_AF_UNIX) {
+		arg->status = QUELL_ARG_NO_PATH;
+		return;
+	}
+	pointer += sizeof(__u16);
+	/* Keeps the bound that the verifier saw on the register that the helpers get. */
+	asm volatile("" : "+r"(most));
+	if (most > QUELL_UNIX_PATH_BYTES)
+		return;
+	if (begin[2]) {
+		quell_read_unix_path(pointer, most, kernel, arg, slot);
+		return;
+	}
+	if (!size) {
+		quell_read_unix_path(pointer + 1, QUELL_UNIX_PATH_BYTES - 1, kernel, arg, slot + 1);
+		slot[0] = 0;
+		/* A name of no bytes is no name. */
+		if (arg->length)
+			arg->length += 1;
+		return;
+	}
+	arg->status = QUELL_ARG_OK;
+	if (!most)
+		return;
+	error = kernel ? bpf_probe_read_kernel(slot, most, (const void *)pointer) :
+			 bpf_probe_read_user(slot, most, (const void *)pointer);
+	if (error)
+		quell_unreadable_buffer(arg, error, kernel);
+	else
+		arg->length = most;
 }
 
 #endif

@@ -3,12 +3,13 @@
 
 use std::fmt;
 
+use quell_wire::hook::NO_SIZE_ARG;
 use serde::Serialize;
 
 use super::{risk, signature, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{Action, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
+use crate::policy::ast::{Action, ArgSource, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
 use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
@@ -155,6 +156,7 @@ fn hooks(
         let missing = risk::remaining(hook, facts, found);
         match compile::hook(hook, number) {
             Ok(compiled) => hooks.push(PlannedHook {
+                compiled: with_address_lengths(compiled, hook, facts),
                 call: hook.point.target(),
                 message: hook.message.clone(),
                 tags: hook.tags.clone(),
@@ -172,7 +174,6 @@ fn hooks(
                 rate_limits: posts(&hook.selectors, |post| post.rate_limit_ms > 0),
                 kernel_stacks: posts(&hook.selectors, |post| post.kernel_stack),
                 user_stacks: posts(&hook.selectors, |post| post.user_stack),
-                compiled,
             }),
             Err(error) => found.push(
                 Diagnostic::new(Code::EncodingTooLarge, hook.span, error.to_string())
@@ -182,6 +183,23 @@ fn hooks(
         }
     }
     hooks
+}
+
+/// The hook with the lengths of its socket addresses, where the kernel says which arguments they are.
+fn with_address_lengths(
+    mut compiled: CompiledHook,
+    hook: &Hook,
+    facts: Option<&KernelFacts>,
+) -> CompiledHook {
+    let config = &mut compiled.config;
+    for ((arg, size), bits) in hook.args.iter().zip(&mut config.arg_size).zip(&mut config.arg_size_bits) {
+        if let (ArgType::SockaddrUn, ArgSource::Argument(index), Some(facts)) = (arg.ty, arg.source, facts) {
+            let length = signature::address_length(hook, index, facts);
+            *size = length.map_or(NO_SIZE_ARG, u32::from);
+            *bits = i32::BITS;
+        }
+    }
+    compiled
 }
 
 /// What selectors send to processes, each once, in the order of the policy.

@@ -71,6 +71,14 @@ fn not_compared(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Which argument holds the length of a socket address: the int behind it, where the kernel describes the function and it has
+/// one. Without it, a path has to end at a NUL, which callers may leave out.
+pub(super) fn address_length(hook: &Hook, index: u8, facts: &KernelFacts) -> Option<u8> {
+    let parameters = facts.prototypes.as_ref()?.get(&hook.point.target())?;
+    let next = index.checked_add(1)?;
+    matches!(parameters.get(usize::from(next))?, Parameter::Number(32)).then_some(next)
+}
+
 /// The structs that a type may be given as; `None` for types that are no pointer to one.
 fn structs(ty: ArgType) -> Option<&'static [&'static str]> {
     Some(match ty {
