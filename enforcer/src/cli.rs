@@ -239,10 +239,11 @@ fn explain(path: &Path) -> Result<u8> {
     };
     let mut out = String::new();
     for (hook, number) in policies.iter().flat_map(|policy| &policy.hooks).zip(0..) {
-        let target = hook.point.target();
-        let compiled = compile::hook(hook, number)
-            .with_context(|| format!("failed to encode the selectors of {target}"))?;
-        out.push_str(&explain::listing(&target, &compiled)?);
+        let compiled = compile::hook(hook, number).map_err(|error| {
+            let (target, advice) = (hook.point.target(), error.advice());
+            anyhow::Error::new(error).context(format!("failed to encode the selectors of {target}; {advice}"))
+        })?;
+        out.push_str(&explain::listing(&hook.point, &compiled)?);
     }
     std::io::stdout().lock().write_all(out.as_bytes())?;
     Ok(exit::OK)

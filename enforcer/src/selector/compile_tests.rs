@@ -46,6 +46,7 @@ fn the_constants_are_the_largest_numbers_of_the_policy() {
         pids: 3,
         filters: 2,
         values: 5,
+        string_values: 1,
         string_words: 3,
         actions: 2,
         filtered: 0b111,

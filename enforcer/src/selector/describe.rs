@@ -146,7 +146,7 @@ fn point(point: &HookPoint) -> Point {
 }
 
 impl Point {
-    fn point(&self) -> HookPoint {
+    pub(super) fn point(&self) -> HookPoint {
         match self.clone() {
             Self::Kprobe { function, syscall, returns, every_abi } => {
                 HookPoint::Kprobe { function, syscall, returns, every_abi }

@@ -240,7 +240,7 @@ impl Document {
     pub fn listing(&self) -> Result<String, DocumentError> {
         let mut out = String::new();
         for (description, compiled) in self.compiled()? {
-            let listed = explain::listing(&description.name, &compiled);
+            let listed = explain::listing(&description.point.point(), &compiled);
             let listed = listed.map_err(|source| DocumentError::Decode {
                 hook: description.name,
                 source: DecodeError::Read(source),

@@ -11,6 +11,7 @@ use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
 pub use super::code::type_name;
 use super::compile::CompiledHook;
 use super::{sets, words};
+use crate::policy::ast::HookPoint;
 
 /// The sections of entries, in the order of the listing.
 const LISTED: [Section; 8] = [
@@ -28,14 +29,14 @@ const LISTED: [Section; 8] = [
 ///
 /// # Errors
 /// When the bytes are not selectors, which a compiled hook's always are.
-pub fn listing(call: &str, hook: &CompiledHook) -> Result<String, ReadError> {
+pub fn listing(point: &HookPoint, hook: &CompiledHook) -> Result<String, ReadError> {
     let selectors = read::selectors(&*hook.filter)?;
     let used = hook.filter.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
     let config = &hook.config;
     let mut out = String::new();
-    let entry = if config.flags & HOOK_SYSCALL != 0 { "system call" } else { "kernel function" };
+    let (target, kind) = (point.target(), kind(point, config.flags & HOOK_SYSCALL != 0));
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "hook {} {call} ({entry}), {used} of {} bytes", config.hook, hook.filter.len());
+    let _ = writeln!(out, "hook {} {target} ({kind}), {used} of {} bytes", config.hook, hook.filter.len());
     let args = config.arg_type.iter().zip(config.arg_index).zip(config.arg_size);
     for (position, ((ty, index), size)) in args.enumerate().take(config.args as usize) {
         let _ = write!(out, "  arg {position}: {} from argument {index}", type_name(*ty));
@@ -48,6 +49,18 @@ pub fn listing(call: &str, hook: &CompiledHook) -> Result<String, ReadError> {
         describe(&mut out, number, selector, &hook.sets);
     }
     Ok(out)
+}
+
+const fn kind(point: &HookPoint, syscall: bool) -> &'static str {
+    match point {
+        HookPoint::Kprobe { .. } if syscall => "system call",
+        HookPoint::Kprobe { .. } => "kernel function",
+        HookPoint::Fentry { .. } if syscall => "system call, by trampoline",
+        HookPoint::Fentry { .. } => "kernel function, by trampoline",
+        HookPoint::Tracepoint { raw: false, .. } => "tracepoint",
+        HookPoint::Tracepoint { raw: true, .. } => "raw tracepoint",
+        HookPoint::Lsm { .. } => "hook of the security modules",
+    }
 }
 
 fn describe(out: &mut String, number: usize, selector: &SelectorTree, sets: &Sets) {

@@ -29,9 +29,7 @@ fn listing_of(file: &Path) -> String {
     let source = Source::from_bytes(name, &std::fs::read(file).unwrap()).unwrap();
     let policies = parse(&source).unwrap();
     let hooks = policies.iter().flat_map(|policy| policy.hooks.iter().zip(0..));
-    hooks
-        .map(|(hook, number)| listing(&hook.name.value, &compile::hook(hook, number).unwrap()).unwrap())
-        .collect()
+    hooks.map(|(hook, number)| listing(&hook.point, &compile::hook(hook, number).unwrap()).unwrap()).collect()
 }
 
 #[test]
@@ -64,7 +62,7 @@ fn a_listing_shows_numbers_by_their_sign_and_bytes_escaped() {
                 [-1, 2]}, {index: 1, operator: In, values: [18446744073709551615]}, {index: 2, operator: Postfix, \
                 values: [\"a\\tä\\\"\"]}]\n";
     let policy = parse_one(&Source::new("t", text)).unwrap();
-    let shown = listing("f", &compile::hook(&policy.hooks[0], 2).unwrap()).unwrap();
+    let shown = listing(&policy.hooks[0].point, &compile::hook(&policy.hooks[0], 2).unwrap()).unwrap();
     let expected = "hook 2 f (kernel function), 248 of 4096 bytes
   arg 0: int8 from argument 0
   arg 1: size_t from argument 1
@@ -88,5 +86,8 @@ fn bytes_that_are_no_selectors_are_an_error_and_not_a_listing() {
     .unwrap();
     let mut hook = compile::hook(&policy.hooks[0], 0).unwrap();
     hook.filter[8] = 4;
-    assert!(matches!(listing("f", &hook), Err(ReadError::Length { what: "selector", at: 8, length: 4 })));
+    assert!(matches!(
+        listing(&policy.hooks[0].point, &hook),
+        Err(ReadError::Length { what: "selector", at: 8, length: 4 })
+    ));
 }
