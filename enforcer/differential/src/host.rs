@@ -132,6 +132,21 @@ pub struct Outcome {
     pub disagreements: u64,
     /// The first one, made small.
     pub first: Option<First>,
+    /// Make every difference small and print it, instead of the first one only.
+    every: bool,
+}
+
+impl Outcome {
+    fn differs(&mut self, first: impl FnOnce() -> First) {
+        self.disagreements += 1;
+        if self.every {
+            let first = first();
+            println!("every: {}", first.summary);
+            self.first.get_or_insert(first);
+        } else {
+            self.first.get_or_insert_with(first);
+        }
+    }
 }
 
 /// A difference, ready to be shown.
@@ -147,14 +162,14 @@ pub struct First {
 
 /// Compares so many calls on so many threads. The result depends on the seed and the number of cases alone.
 #[must_use]
-pub fn run(cases: u64, seed: u64, threads: usize, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
+pub fn run(cases: u64, seed: u64, threads: usize, every: bool, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let whole = Mutex::new(Outcome::default());
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 let mut processor = Processor::default();
-                let mut own = Outcome::default();
+                let mut own = Outcome { every, ..Outcome::default() };
                 while done.load(Ordering::Relaxed) < cases {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let before = own.coverage.cases;
@@ -189,17 +204,14 @@ fn one(processor: &mut Processor, seed: u64, number: u64, outcome: &mut Outcome)
             return;
         }
         Err(error) => {
-            outcome.disagreements += 1;
-            let summary = error.to_string();
-            outcome.first.get_or_insert(First { summary, policy: text, context: None });
+            outcome.differs(|| First { summary: error.to_string(), policy: text, context: None });
             return;
         }
     };
     match roundtrip::check(&prepared.policy) {
         Ok(()) => outcome.round_trips += 1,
         Err(summary) => {
-            outcome.disagreements += 1;
-            outcome.first.get_or_insert(First { summary, policy: text, context: None });
+            outcome.differs(|| First { summary, policy: text, context: None });
             return;
         }
     }
@@ -217,10 +229,7 @@ fn one(processor: &mut Processor, seed: u64, number: u64, outcome: &mut Outcome)
         };
         match (found, returned) {
             (Ok(verdict), Ok(())) => verdicts.push(verdict),
-            (Err(_), _) | (_, Err(_)) => {
-                outcome.disagreements += 1;
-                outcome.first.get_or_insert_with(|| smallest(&sketch, context, &host));
-            }
+            (Err(_), _) | (_, Err(_)) => outcome.differs(|| smallest(&sketch, context, &host)),
         }
     }
     outcome.coverage.count(prepared.hook(), verdicts.iter());

@@ -44,6 +44,9 @@ struct HostArgs {
     /// What they are generated from.
     #[arg(long, value_name = "N", default_value_t = 20_261_123)]
     seed: u64,
+    /// Print every difference in one line.
+    #[arg(long)]
+    every: bool,
     /// Threads [default: one per processor].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -99,7 +102,7 @@ fn of_host(args: &HostArgs) -> anyhow::Result<u8> {
             eprintln!("{done} cases, {:.0} s", begun.elapsed().as_secs_f64());
         }
     };
-    let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), &progress);
+    let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), args.every, &progress);
     if let Some(first) = &outcome.first {
         println!("first: {}", first.summary.lines().next().unwrap_or_default());
         show(&args.out, &first.summary, &first.policy, first.context.as_ref().map(report::context_text))?;

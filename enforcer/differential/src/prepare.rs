@@ -23,12 +23,10 @@ pub struct Prepared {
 #[derive(Debug, thiserror::Error)]
 pub enum Unprepared {
     /// The front end refuses it, so the generator is wrong about the language, or the front end is.
-    #[error("the front end refuses a generated policy:\n{found}\n{text}")]
+    #[error("the front end refuses a generated policy: {found}")]
     Refused {
         /// What it says.
         found: String,
-        /// The policy.
-        text: String,
     },
     /// It is larger than a hook's bytes and maps.
     #[error("it does not fit: {0}")]
@@ -51,7 +49,7 @@ impl Prepared {
 /// # Errors
 /// When the front end refuses it.
 pub fn policy(text: &str) -> Result<Policy, Unprepared> {
-    let refused = |found: String| Unprepared::Refused { found, text: text.to_owned() };
+    let refused = |found: String| Unprepared::Refused { found };
     let mut policies = parse(&Source::new("generated", text)).map_err(|found| refused(found.to_string()))?;
     match policies.pop() {
         Some(policy) if policies.is_empty() && policy.hooks.len() == 1 => Ok(policy),

@@ -26,9 +26,6 @@ const SLOT_BYTES: usize = (MAX_STRING_BYTES + STRING_SLACK_BYTES) as usize;
 const STRING_BYTES: usize = MAX_STRING_BYTES as usize;
 /// Bytes of a `struct quell_arg`: four u32 and a u64.
 const ARG_BYTES: usize = 24;
-/// Run where the scratch memory was filled: flag and CPU.
-const ON_CPU: u32 = 1;
-const CPU: u32 = 0;
 /// Lines of a verifier log that an error shows.
 const LOG_LINES: usize = 20;
 
@@ -48,6 +45,9 @@ pub enum KernelError {
     /// The object is not what this program was built for.
     #[error("the object has no {0}")]
     Incomplete(&'static str),
+    /// This thread can't be kept on one processor.
+    #[error("failed to stay on one processor: {0}")]
+    Stay(nix::Error),
     /// An answer that is in no table.
     #[error("the evaluator gave {0:#x}, which is no answer")]
     Unknown(u32),
@@ -71,6 +71,8 @@ struct Layout {
 pub struct Evaluator {
     object: Object,
     layout: Layout,
+    /// The one that this thread runs on, and stays on.
+    processor: usize,
     /// The scratch memory as it was filled last: whatever a shorter string does not overwrite is still there.
     memory: Vec<u8>,
 }
@@ -110,7 +112,18 @@ fn load(open: OpenObject) -> Result<Evaluator, KernelError> {
     let layout = layout(&object)?;
     let heap = object.maps().find(|map| map.name() == HEAP).ok_or(KernelError::Incomplete(HEAP))?;
     let memory = vec![0x5a; heap.value_size() as usize];
-    Ok(Evaluator { object, layout, memory })
+    let processor = stay().map_err(KernelError::Stay)?;
+    Ok(Evaluator { object, layout, processor, memory })
+}
+
+/// Keeps this thread on one processor. A program that is run for another one runs in an interrupt there, in the middle of
+/// somebody else's task.
+fn stay() -> nix::Result<usize> {
+    let processor = nix::sched::sched_getcpu()?;
+    let mut only = nix::sched::CpuSet::new();
+    only.set(processor)?;
+    nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &only)?;
+    Ok(processor)
 }
 
 fn layout(object: &Object) -> Result<Layout, KernelError> {
@@ -206,7 +219,7 @@ impl Evaluator {
             .map_err(refused("read the scratch memory", &[]))?;
         let slot = values.as_deref().and_then(|values| {
             let end = self.layout.slot + STRING_BYTES;
-            values.get(CPU as usize)?.get(end.checked_sub(length)?..end).map(<[u8]>::to_vec)
+            values.get(self.processor)?.get(end.checked_sub(length)?..end).map(<[u8]>::to_vec)
         });
         Ok((status, slot.ok_or(KernelError::Unknown(number))?, number >> 24 << 12))
     }
@@ -215,8 +228,6 @@ impl Evaluator {
         let program = self.object.progs_mut().find(|program| program.name() == name);
         let program = program.ok_or(KernelError::Incomplete(name))?;
         let mut input = ProgramInput::default();
-        input.cpu = CPU;
-        input.flags = ON_CPU;
         if !context.is_empty() {
             input.context_in = Some(context);
         }

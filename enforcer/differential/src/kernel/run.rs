@@ -18,6 +18,8 @@ use crate::sketch::{Shape, draw};
 const CALLS: u64 = 100;
 /// Nested files that are walked to.
 const PATHS: usize = 200;
+/// Wrong paths that are shown.
+const PATHS_SHOWN: usize = 3;
 
 /// What a comparison came to.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -104,7 +106,7 @@ pub fn run(cases: u64, seed: u64, progress: &mut dyn FnMut(u64)) -> Result<Repor
     let walked = walk_paths(&mut Dice::new(seed), &std::env::temp_dir(), PATHS)?;
     report.paths = walked.paths;
     report.path_disagreements = walked.disagreements.len() as u64;
-    for line in &walked.disagreements {
+    for line in walked.disagreements.iter().take(PATHS_SHOWN) {
         eprintln!("{line}");
     }
     report.seconds = begun.elapsed().as_secs_f64();

@@ -75,10 +75,13 @@ pub fn draw(dice: &mut Dice, shape: Shape, number: u64) -> Sketch {
     let selectors = match dice.below(12) {
         0 => 0,
         1 => 16,
+        2 => 6 + dice.below(10),
         _ => 1 + dice.below(5),
     };
+    // Of many selectors the last ones are reached only when those before them ask for much.
+    let sharp = selectors > 5;
     for _ in 0..selectors {
-        let drawn = selector(dice, &sketch, large);
+        let drawn = selector(dice, &sketch, large, sharp);
         sketch.selectors.push(drawn);
     }
     sketch
@@ -148,16 +151,17 @@ fn section(key: &'static str, entries: Vec<EntrySketch>) -> Option<SectionSketch
     (!entries.is_empty()).then_some(SectionSketch { key, entries })
 }
 
-fn selector(dice: &mut Dice, sketch: &Sketch, large: bool) -> SelectorSketch {
+fn selector(dice: &mut Dice, sketch: &Sketch, large: bool, sharp: bool) -> SelectorSketch {
     // Where many entries stand, each has few values: the bytes are limited.
     let crowded = dice.one_in(16);
-    let filters = if crowded { 16 } else { dice.pick(&[0_usize, 0, 1, 1, 2, 3]) };
+    let some = if sharp { dice.pick(&[1_usize, 2, 2, 3]) } else { dice.pick(&[0_usize, 0, 1, 1, 2, 3]) };
+    let filters = if crowded && !sharp { 16 } else { some };
     let many = |dice: &mut Dice| if crowded { Amount::Few } else { amount(dice, large, false) };
     let of = |dice: &mut Dice, chance: usize, most: usize| {
         if dice.one_in(chance) { 1 + dice.below(most) } else { 0 }
     };
-    let pids = of(dice, 4, 4);
-    let binaries = of(dice, 5, 2);
+    let pids = of(dice, if sharp { 2 } else { 4 }, 4);
+    let binaries = of(dice, if sharp { 2 } else { 5 }, 2);
     let parents = of(dice, 8, 2);
     let namespaces = of(dice, 5, 3);
     let namespace_changes = of(dice, 16, 2);

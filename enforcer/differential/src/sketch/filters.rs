@@ -52,9 +52,12 @@ pub(super) fn of_args(dice: &mut Dice, args: &[ArgSketch], amount: Amount) -> Op
     let operators: Vec<Operator> = Operator::ALL.iter().copied().filter(|op| applies(*op, arg.ty)).collect();
     let op = dice.pick(&operators);
     if op == Operator::CapabilitiesGained {
+        // `args` names entries by their position, and each of these has its index for a position.
+        let at_home = |arg: &ArgSketch| args.get(arg.index) == Some(arg);
         let others: Vec<&&ArgSketch> = named
             .iter()
             .filter(|other| other.index != arg.index && other.ty.class() == TypeClass::Capabilities)
+            .filter(|other| at_home(other) && at_home(arg))
             .collect();
         if others.is_empty() {
             return None;

@@ -8,16 +8,7 @@ use crate::dice::Dice;
 /// Whether a system call can be given such an argument: nobody hands kernel objects to one.
 fn of_syscalls(ty: ArgType) -> bool {
     matches!(ty.class(), TypeClass::Integer { .. })
-        || matches!(
-            ty,
-            ArgType::Fd
-                | ArgType::String
-                | ArgType::CharBuf
-                | ArgType::CharIovec
-                | ArgType::Sockaddr
-                | ArgType::SockaddrUn
-                | ArgType::Nop
-        )
+        || matches!(ty, ArgType::Fd | ArgType::String | ArgType::CharBuf | ArgType::CharIovec | ArgType::Nop)
 }
 
 /// Arguments of a hook: of `first` at least one, unless the hook has none of that type.

@@ -11,6 +11,9 @@ impl Sketch {
         let mut out = String::from(
             "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: generated\nspec:\n",
         );
+        if self.text_has("action: NotifyEnforcer") {
+            out.push_str("  enforcers:\n  - calls: [__x64_sys_write]\n");
+        }
         // Writing to a String cannot fail, here and below.
         let _ = match self.point {
             Point::Function => {
@@ -62,6 +65,13 @@ impl Sketch {
             }
         }
         out
+    }
+}
+
+impl Sketch {
+    fn text_has(&self, head: &str) -> bool {
+        let sections = self.selectors.iter().flat_map(|selector| &selector.sections);
+        sections.flat_map(|section| &section.entries).any(|entry| entry.head.starts_with(head))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn values(dice: &mut Dice, op: Operator, ty: ArgType, amount: Amount)
         }),
         Operator::InRange | Operator::NotInRange => several(dice, amount, |dice, many| range(dice, ty, many)),
         Operator::SAddr | Operator::NotSAddr | Operator::DAddr | Operator::NotDAddr => {
-            several(dice, amount, |dice, _| network(dice))
+            several(dice, amount, network)
         }
         Operator::SPort | Operator::NotSPort | Operator::DPort | Operator::NotDPort => {
             several(dice, amount, ports)
@@ -132,11 +132,7 @@ fn range(dice: &mut Dice, ty: ArgType, short: bool) -> String {
         number(dice, ty)
     };
     let other = if short { (one + i128::from(dice.byte() % 16)).min(greatest) } else { number(dice, ty) };
-    if one == other && dice.one_in(2) {
-        format!("\"{one}\"")
-    } else {
-        format!("\"{}:{}\"", one.min(other), one.max(other))
-    }
+    if one == other { format!("\"{one}\"") } else { format!("\"{}:{}\"", one.min(other), one.max(other)) }
 }
 
 fn ports(dice: &mut Dice, short: bool) -> String {
@@ -153,21 +149,24 @@ fn ports(dice: &mut Dice, short: bool) -> String {
     }
 }
 
-/// A network in its shortest form, whose bits behind the prefix are zero.
-fn network(dice: &mut Dice) -> String {
+/// A network in its shortest form, whose bits behind the prefix are zero. Of many, none holds nearly everything.
+fn network(dice: &mut Dice, many: bool) -> String {
     let any6 = u128::from(dice.bits()) << 64 | u128::from(dice.bits());
     let any4 = dice.bits32();
     if dice.one_in(2) {
-        let address = dice.pick(&[0x7f00_0001, 0x0a01_0203, 0x0a01_ffff, 0xc0a8_0001, 0, u32::MAX, any4]);
+        let known = dice.pick(&[0x7f00_0001, 0x0a01_0203, 0x0a01_ffff, 0xc0a8_0001, 0, u32::MAX, any4]);
+        let address = if many && dice.one_in(2) { any4 } else { known };
         let any = u8::try_from(dice.below(33)).unwrap_or(32);
-        let bits = dice.pick(&[0, 1, 7, 8, 9, 16, 24, 31, 32, 32, 32, any]);
+        let bits = dice.pick(&[0, 1, 7, 8, 9, 16, 24, 31, 32, 32, 32, any]).max(if many { 20 } else { 0 });
         let kept = address & u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
         return shown(IpAddr::V4(Ipv4Addr::from(kept)), bits, 32);
     }
     let documentation = 0x2001_0db8_u128 << 96;
-    let address = dice.pick(&[1, documentation, documentation | 1, 0xfe80 << 112 | 7, 0, u128::MAX, any6]);
+    let known = dice.pick(&[1, documentation, documentation | 1, 0xfe80 << 112 | 7, 0, u128::MAX, any6]);
     let any = u8::try_from(dice.below(129)).unwrap_or(128);
-    let bits = dice.pick(&[0, 1, 10, 31, 32, 33, 63, 64, 65, 96, 127, 128, 128, any]);
+    let address = if many && dice.one_in(2) { any6 } else { known };
+    let bits =
+        dice.pick(&[0, 1, 10, 31, 32, 33, 63, 64, 65, 96, 127, 128, 128, any]).max(if many { 20 } else { 0 });
     let kept = address & u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
     shown(IpAddr::V6(Ipv6Addr::from(kept)), bits, 128)
 }
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn prefixes_of_no_bits_and_of_all_bits_are_drawn() {
         let mut dice = Dice::new(4);
-        let drawn: Vec<String> = (0..2000).map(|_| network(&mut dice)).collect();
+        let drawn: Vec<String> = (0..2000).map(|_| network(&mut dice, false)).collect();
         assert!(
             drawn.iter().any(|text| text == "\"0.0.0.0/0\"") && drawn.iter().any(|text| text == "\"::/0\"")
         );
