@@ -56,8 +56,6 @@ struct quell_scratch {
 	/* The entry being read, and the value in it. */
 	volatile __u32 entry_at;
 	volatile __u32 value_at;
-	/* matchPIDs: whether an id of the entry was found. */
-	volatile __u32 listed;
 	/* Where in the slot a string value is compared. */
 	volatile __u32 from;
 	/* The answer of the values of an entry, and of the entries of a selector. */
@@ -78,6 +76,8 @@ struct quell_call {
 	/* Searches that were done, and bit N: search N found a value. */
 	__u32 searched;
 	__u32 found;
+	/* Selectors that the process filter could not read. */
+	__u32 malformed;
 	/* The selector that matched, or QUELL_NO_SELECTOR. */
 	__u32 selector;
 	/* QUELL_EVENT_* bits. */
@@ -93,6 +93,7 @@ struct quell_call {
 	__u32 rate_scope;
 	__u32 stacks;
 	__u32 no_post;
+	__u32 reserved;
 	struct quell_scratch scratch;
 	union quell_set_key key;
 	struct quell_arg arg[QUELL_SUBJECTS];

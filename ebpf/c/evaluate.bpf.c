@@ -32,14 +32,13 @@ int evaluate(void *context)
 {
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
-	__u32 malformed = 0;
 
 	if (!call || !filter)
 		return 0;
 	call->flags = 0;
-	__u32 verdict = quell_filter_process(call, filter, &malformed, &config);
+	__u32 verdict = quell_filter_process(call, filter, &config);
 
-	if (malformed)
+	if (call->malformed)
 		return QUELL_ANSWER_MALFORMED;
 	if (verdict == QUELL_PROCESS_REJECT)
 		return QUELL_ANSWER_NO;

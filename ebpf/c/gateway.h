@@ -82,15 +82,14 @@ static __always_inline int quell_stage_process_filter(struct pt_regs *context)
 {
 	struct quell_call *call = quell_heap();
 	const __u8 *filter = quell_filter_bytes();
-	__u32 malformed = 0;
 
 	if (!call || !filter)
 		return quell_abort();
 	if (config.sections & (1U << QUELL_SECTION_PIDS))
 		quell_read_process(&call->process);
-	__u32 verdict = quell_filter_process(call, filter, &malformed, &config);
+	__u32 verdict = quell_filter_process(call, filter, &config);
 
-	if (malformed)
+	if (call->malformed)
 		quell_fault(QUELL_FAULT_SELECTOR, -QUELL_EINVAL);
 	if (verdict == QUELL_PROCESS_REJECT) {
 		quell_count(process_rejected);

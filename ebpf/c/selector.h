@@ -34,60 +34,79 @@ static __always_inline __u32 quell_both(__u32 one, __u32 other)
 	return (other + quell_without(one, other)) * (no ^ 1);
 }
 
-/* Notes in the scratch whether `id` is that of the process or, when the entry says so, of an ancestor. */
-static __always_inline void quell_look_for_id(const struct quell_process *process, __u32 flags, __u32 id,
-					      struct quell_scratch *scratch,
-					      const volatile struct quell_hook_config *config)
+/* 1 when `id` is that of the process or, when the entry says so, of an ancestor. */
+static __always_inline __u64 quell_has_id(const __u32 *ids, __u64 follow, __u32 id,
+					  const volatile struct quell_hook_config *config)
 {
-	const __u32 *ids = process->id[flags & QUELL_PID_NAMESPACE];
+	/* One less than nothing has the highest bit. */
+	__u64 own = (__u64)(ids[0] ^ id) - 1, ancestors = 0;
 
-	scratch->listed |= quell_equal(ids[0], id);
-	if (!(config->flags & QUELL_HOOK_FOLLOW_FORKS) || !(flags & QUELL_PID_FOLLOW_FORKS))
-		return;
-	__u32 found = 0;
-
+	if (config->flags & QUELL_HOOK_FOLLOW_FORKS) {
 #pragma unroll
-	for (__u32 i = 1; i < QUELL_IDS; i++)
-		found |= quell_equal(ids[i], id);
-	scratch->listed |= found;
+		for (__u32 i = 1; i < QUELL_IDS; i++)
+			ancestors |= (__u64)(ids[i] ^ id) - 1;
+	}
+	return quell_sign(own) | (quell_sign(ancestors) & follow);
 }
 
-/* matchPIDs of the selector at `at`: all entries must hold. */
-static __always_inline __u32 quell_match_pids(const __u8 *filter, __u32 at, const struct quell_process *process,
-					      struct quell_scratch *scratch,
-					      const volatile struct quell_hook_config *config)
+/* One matchPIDs entry; the answer goes into `scratch->any`. */
+static __always_inline void quell_match_pid_entry(const __u8 *filter, __u32 entry, const struct quell_process *process,
+						  struct quell_scratch *scratch,
+						  const volatile struct quell_hook_config *config)
+{
+	__u32 op = quell_filter_u32(filter, entry + 4);
+	__u32 flags = quell_filter_u32(filter, entry + 8);
+	__u32 values = quell_filter_u32(filter, entry + 12);
+	__u64 follow = (flags / QUELL_PID_FOLLOW_FORKS) & 1;
+	const __u32 *ids = process->id[flags & QUELL_PID_NAMESPACE];
+
+	scratch->any = QUELL_MATCH_MALFORMED;
+	if (values > config->pids)
+		return;
+	scratch->any = 0;
+#pragma clang loop unroll(disable)
+	for (__u32 v = 0; v < QUELL_MAX_PIDS; v += 4) {
+		/* One branch for four ids. */
+		if (v >= config->pids || v >= values)
+			break;
+#pragma unroll
+		for (__u32 i = 0; i < 4; i++) {
+			__u32 id = quell_filter_u32(filter, entry + sizeof(struct quell_pid_entry) + (v + i) * 4);
+
+			scratch->any |= quell_has_id(ids, follow, id, config) & quell_below(v + i, values);
+		}
+	}
+	scratch->any ^= quell_equal(op, QUELL_OP_NOT_IN);
+}
+
+/* matchPIDs of the selector at `at`: all entries must hold. Into `scratch->all`. */
+static __always_inline void quell_match_pids(const __u8 *filter, __u32 at, const struct quell_process *process,
+					     struct quell_scratch *scratch,
+					     const volatile struct quell_hook_config *config)
 {
 	at = quell_section(filter, at, QUELL_SECTION_PIDS);
+	scratch->all = QUELL_MATCH_YES;
 	if (!at)
-		return QUELL_MATCH_YES;
+		return;
 	__u32 entries = quell_filter_u32(filter, at + 4);
 
-	if (entries > config->pid_entries)
-		return QUELL_MATCH_MALFORMED;
 	scratch->entry_at = at + sizeof(struct quell_section_head);
+	if (entries > config->pid_entries) {
+		scratch->all = QUELL_MATCH_MALFORMED;
+		return;
+	}
+#pragma clang loop unroll(disable)
 	for (__u32 e = 0; e < QUELL_MAX_PID_ENTRIES; e++) {
 		if (e >= config->pid_entries || e >= entries)
 			break;
 		__u32 entry = scratch->entry_at;
-		__u32 op = quell_filter_u32(filter, entry + 4);
-		__u32 flags = quell_filter_u32(filter, entry + 8);
-		__u32 values = quell_filter_u32(filter, entry + 12);
 
-		if (values > config->pids)
-			return QUELL_MATCH_MALFORMED;
-		scratch->listed = 0;
-		for (__u32 v = 0; v < QUELL_MAX_PIDS; v++) {
-			if (v >= config->pids || v >= values)
-				break;
-			__u32 id = quell_filter_u32(filter, entry + sizeof(struct quell_pid_entry) + v * 4);
-
-			quell_look_for_id(process, flags, id, scratch, config);
-		}
-		if ((scratch->listed != 0) == (op == QUELL_OP_NOT_IN))
-			return QUELL_MATCH_NO;
+		quell_match_pid_entry(filter, entry, process, scratch, config);
+		scratch->all = scratch->any;
+		if (scratch->any != QUELL_MATCH_YES)
+			return;
 		scratch->entry_at = quell_skip(filter, entry);
 	}
-	return QUELL_MATCH_YES;
 }
 
 /* Sections whose subjects are numbers, whatever else the hook's other sections have. */

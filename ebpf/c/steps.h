@@ -13,39 +13,51 @@
 /* The bytes are not selectors that the hook's constants describe; the selector is passed over. */
 #define QUELL_STEP_MALFORMED 4
 
+/* The number of the first candidate; 0 when there is none. */
+static __always_inline __u64 quell_first(__u32 candidates)
+{
+	__u64 selector = 0;
+
+#pragma unroll
+	for (__u32 s = QUELL_MAX_SELECTORS; s > 0; s--)
+		selector = quell_choose((candidates >> (s - 1)) & 1, s - 1, selector);
+	return selector;
+}
+
 /* matchPIDs of every selector: which ones this process leaves; their offsets are kept for the steps behind. The answer is
  * a QUELL_PROCESS_* number; for ACCEPT the selector is set. */
-static __always_inline __u32 quell_filter_process(struct quell_call *call, const __u8 *filter, __u32 *malformed,
+static __always_inline __u32 quell_filter_process(struct quell_call *call, const __u8 *filter,
 						  const volatile struct quell_hook_config *config)
 {
-	__u32 at = sizeof(struct quell_filter_head);
-	__u32 verdict = QUELL_PROCESS_REJECT;
+	struct quell_scratch *scratch = &call->scratch;
 
 	call->candidates = 0;
+	call->malformed = 0;
 	call->searched = 0;
 	call->found = 0;
 	call->selector = QUELL_NO_SELECTOR;
+	scratch->value_at = sizeof(struct quell_filter_head);
+#pragma clang loop unroll(disable)
 	for (__u32 s = 0; s < QUELL_MAX_SELECTORS; s++) {
 		if (s >= config->selectors)
 			break;
-		call->selector_at[s] = at;
-		__u32 result = quell_match_pids(filter, at, &call->process, &call->scratch, config);
+		__u32 at = scratch->value_at;
 
-		if (result == QUELL_MATCH_MALFORMED)
-			*malformed += 1;
-		if (result == QUELL_MATCH_YES) {
-			if (verdict == QUELL_PROCESS_REJECT) {
-				verdict = QUELL_PROCESS_CONTINUE;
-				if (quell_is_open(filter, at)) {
-					verdict = QUELL_PROCESS_ACCEPT;
-					call->selector = s;
-				}
-			}
-			call->candidates |= 1U << s;
-		}
-		at = quell_skip(filter, at);
+		call->selector_at[s] = at;
+		scratch->value_at = quell_skip(filter, at);
+		quell_match_pids(filter, at, &call->process, scratch, config);
+		call->malformed += quell_equal(scratch->all, QUELL_MATCH_MALFORMED);
+		call->candidates |= quell_equal(scratch->all, QUELL_MATCH_YES) << s;
 	}
-	return verdict;
+	__u32 candidates = quell_fresh(call->candidates);
+	__u64 selector = quell_first(candidates);
+
+	if (!candidates)
+		return QUELL_PROCESS_REJECT;
+	if (!quell_is_open(filter, call->selector_at[selector & (QUELL_MAX_SELECTORS - 1)]))
+		return QUELL_PROCESS_CONTINUE;
+	call->selector = selector;
+	return QUELL_PROCESS_ACCEPT;
 }
 
 /* One search: whether its subject has a value of its entry. What could not be read has none. */
@@ -77,12 +89,8 @@ static __always_inline __u32 quell_step_filter(struct quell_call *call, const __
 					       const volatile struct quell_hook_config *config)
 {
 	__u32 candidates = call->candidates, step = 0;
-	__u64 selector = 0;
+	__u64 selector = quell_first(candidates);
 
-#pragma unroll
-	for (__u32 s = QUELL_MAX_SELECTORS; s > 0; s--) {
-		selector = quell_choose((candidates >> (s - 1)) & 1, s - 1, selector);
-	}
 	if (!candidates)
 		return QUELL_STEP_NO_MATCH;
 	candidates &= candidates - 1;

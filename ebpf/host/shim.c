@@ -77,9 +77,10 @@ void quell_host_evaluate(struct quell_call *call, const __u8 *filter, const stru
 			 struct quell_host_outcome *outcome)
 {
 	quell_host_begin(call, lookup, context);
-	outcome->malformed = 0;
 	outcome->step = QUELL_STEP_NO_MATCH;
-	__u32 verdict = quell_filter_process(call, filter, &outcome->malformed, config);
+	__u32 verdict = quell_filter_process(call, filter, config);
+
+	outcome->malformed = call->malformed;
 
 	if (verdict == QUELL_PROCESS_ACCEPT)
 		outcome->step = QUELL_STEP_MATCHED;
@@ -112,7 +113,8 @@ __u32 quell_host_match_pids(const __u8 *filter, __u32 at, struct quell_call *cal
 			    const struct quell_hook_config *config)
 {
 	__builtin_memset(&call->scratch, 0x5a, sizeof(call->scratch));
-	return quell_match_pids(filter, at, &call->process, &call->scratch, config);
+	quell_match_pids(filter, at, &call->process, &call->scratch, config);
+	return call->scratch.all;
 }
 
 __u32 quell_host_search(const struct quell_search_table *table, const __u8 *slot, __u32 start, __u32 length,
