@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::{risk, signature, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{Action, ArgSource, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
+use crate::policy::ast::{
+    Action, ArgSource, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass,
+};
 use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
