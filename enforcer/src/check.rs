@@ -129,19 +129,27 @@ pub fn summary(files: &[Checked]) -> String {
         codes.dedup();
         let codes = if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(" ")) };
         let hooks = file.policies.iter().map(|policy| policy.hooks.len()).sum();
-        let selectors = file.policies.iter().flat_map(|policy| &policy.hooks).map(|hook| hook.selectors.len()).sum();
+        let selectors =
+            file.policies.iter().flat_map(|policy| &policy.hooks).map(|hook| hook.selectors.len()).sum();
         out.push_str(&format!(
             "{:<8}{}: {}, {}, {}{codes}\n",
             file.verdict().as_str(),
             file.findings.source().name(),
-            if file.policies.len() == 1 { "1 policy".to_owned() } else { format!("{} policies", file.policies.len()) },
+            if file.policies.len() == 1 {
+                "1 policy".to_owned()
+            } else {
+                format!("{} policies", file.policies.len())
+            },
             counted(hooks, "hook"),
             counted(selectors, "selector"),
         ));
     }
     let count = |verdict| files.iter().filter(|file| file.verdict() == verdict).count();
     let (ok, partial, refused) = (count(Verdict::Ok), count(Verdict::Partial), count(Verdict::Refused));
-    out.push_str(&format!("{}: {ok} ok, {partial} partial, {refused} refused\n", counted(files.len(), "file")));
+    out.push_str(&format!(
+        "{}: {ok} ok, {partial} partial, {refused} refused\n",
+        counted(files.len(), "file")
+    ));
     out
 }
 

@@ -8,6 +8,7 @@ pub mod code;
 pub mod diag;
 pub mod names;
 mod raw;
+pub mod reference;
 pub mod render;
 pub mod schema;
 pub mod source;

@@ -79,6 +79,17 @@ impl miette::Diagnostic for Located<'_> {
     }
 }
 
+/// Longest line that is drawn; the findings of a file in one line would each show all of it.
+const LONGEST_LINE_BYTES: usize = 4096;
+
+/// Whether the line of a place, and its neighbours, are short enough to be shown.
+fn is_short(source: &Source, span: Span) -> bool {
+    let span = source.clamp(span);
+    let (before, after) = (&source.text()[..span.offset], &source.text()[span.offset..]);
+    let lines = before.rsplit('\n').take(2).chain(after.split('\n').take(2));
+    span.len <= LONGEST_LINE_BYTES && lines.map(str::len).sum::<usize>() <= 4 * LONGEST_LINE_BYTES
+}
+
 /// All findings as text, one after the other, with a closing count. Empty when there is nothing.
 #[must_use]
 pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
@@ -94,7 +105,9 @@ pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
     for found in diagnostics.as_slice() {
         let located = Located::new(found, diagnostics.source());
         let start = out.len();
-        if handler.render_report(&mut out, &located).is_err() {
+        let drawn =
+            is_short(diagnostics.source(), found.span) && handler.render_report(&mut out, &located).is_ok();
+        if !drawn {
             // A finding is never lost to its drawing: fall back to the one-line form.
             out.truncate(start);
             let at = diagnostics.position(found);

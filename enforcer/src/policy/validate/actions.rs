@@ -22,7 +22,9 @@ pub(in crate::policy) const SCOPES: &[(&str, RateScope)] =
 
 /// The arguments of each kind of action: those that it must have, and those that it may have.
 #[must_use]
-pub const fn arguments(kind: ActionKind) -> (&'static [&'static str], &'static [&'static str]) {
+pub(in crate::policy) const fn arguments(
+    kind: ActionKind,
+) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
         ActionKind::Post => (&[], &["rateLimit", "rateLimitScope", "kernelStackTrace", "userStackTrace"]),
         ActionKind::NoPost | ActionKind::Sigkill => (&[], &[]),

@@ -1,1 +1,313 @@
+//! What the parts of the language become together: lists, macros, returns, data, several policies; and how much work a file
+//! may ask for.
 
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use crate::policy::ast::*;
+use crate::policy::{Code, Source, Style, parse, parse_one, render};
+
+const HEAD: &str = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: example\nspec:\n";
+
+fn accepted(spec: &str) -> Policy {
+    let text = format!("{HEAD}{spec}");
+    parse_one(&Source::new("p.yaml", text.as_str())).unwrap_or_else(|found| panic!("{found}\n{text}"))
+}
+
+fn refused(spec: &str) -> Vec<Code> {
+    let text = format!("{HEAD}{spec}");
+    let found = parse(&Source::new("p.yaml", text.as_str())).unwrap_err();
+    found.as_slice().iter().map(|found| found.code).collect()
+}
+
+/// One hook with an argument of this type and the given matchArgs entry behind `index: 0, `.
+fn filter(ty: &str, entry: &str) -> String {
+    format!(
+        "  kprobes:\n  - call: f\n    syscall: false\n    args: [{{index: 0, type: {ty}}}]\n    selectors:\n    - matchArgs: \
+         [{{index: 0, {entry}}}]\n"
+    )
+}
+
+fn values(ty: &str, entry: &str) -> Values {
+    accepted(&filter(ty, entry)).hooks[0].selectors[0].args[0].values.clone()
+}
+
+#[test]
+fn a_list_of_functions_is_a_hook_for_each() {
+    let policy = accepted(
+        "  lists: [{name: calls, type: syscalls, values: [sys_open, sys_openat]}]\n  kprobes:\n  - call: list:calls\n    \
+         args: [{index: 0, type: string}]\n    selectors: [{matchPIDs: [{operator: In, values: [1]}]}]\n",
+    );
+    let targets: Vec<_> = policy.hooks.iter().map(|hook| hook.point.target()).collect();
+    assert_eq!(targets, ["__x64_sys_open", "__x64_sys_openat"]);
+    assert_eq!(policy.hooks[0].selectors, policy.hooks[1].selectors);
+    assert_eq!(policy.hooks[1].name.value, "sys_openat");
+    assert!(matches!(policy.hooks[0].point, HookPoint::Kprobe { every_abi: true, syscall: true, .. }));
+}
+
+#[test]
+fn hooks_stand_by_kind_and_then_in_the_order_of_the_file() {
+    let policy = accepted(
+        "  fentries: [{call: d, syscall: false}]\n  lsmhooks: [{hook: file_open}]\n  tracepoints: [{subsystem: a, event: b}]\n  \
+         kprobes: [{call: z, syscall: false}, {call: y, syscall: false}]\n",
+    );
+    let targets: Vec<_> = policy.hooks.iter().map(|hook| hook.point.target()).collect();
+    assert_eq!(targets, ["z", "y", "a/b", "file_open", "d"]);
+}
+
+#[test]
+fn a_macro_adds_its_sections() {
+    let policy = accepted(
+        "  selectorsMacros:\n    root: {matchCapabilities: [{operator: In, values: [CAP_SYS_ADMIN]}]}\n    \
+         kill: {matchActions: [{action: Sigkill}]}\n  kprobes:\n  - call: f\n    syscall: false\n    selectors:\n    - macros: [root, \
+         kill]\n      label: both\n",
+    );
+    let selector = &policy.hooks[0].selectors[0];
+    assert_eq!(
+        (selector.capabilities[0].mask, selector.capabilities[0].set),
+        (1 << 21, CapabilitySet::Effective)
+    );
+    assert_eq!(
+        (selector.actions.as_slice(), selector.label.as_deref()),
+        ([Action::Sigkill].as_slice(), Some("both"))
+    );
+}
+
+#[rstest]
+#[case::misspelled("{matchPIDS: [{operator: In, values: [1]}]}", Code::UnknownKey)]
+#[case::value("{matchPIDs: [{operator: In, values: [-1]}]}", Code::IntegerRange)]
+#[case::operator("{matchArgs: [{index: 0, operator: Equals, values: [1]}]}", Code::UnknownOperator)]
+#[case::action("{matchActions: [{action: Signal}]}", Code::ActionArgument)]
+fn a_macro_that_nobody_uses_is_judged_too(#[case] body: &str, #[case] code: Code) {
+    let found = refused(&format!(
+        "  selectorsMacros:\n    unused: {body}\n  kprobes: [{{call: f, syscall: false}}]\n"
+    ));
+    assert_eq!(found, [code]);
+}
+
+#[test]
+fn a_mistake_in_a_macro_is_reported_once_however_often_it_is_used() {
+    let uses = "    - macros: [bad]\n".repeat(5);
+    let found = refused(&format!(
+        "  selectorsMacros:\n    bad: {{matchPIDs: [{{operator: In, values: [1, 1]}}]}}\n  kprobes:\n  - call: f\n    syscall: \
+         false\n    selectors:\n{uses}"
+    ));
+    assert_eq!(found, [Code::DuplicateValue]);
+}
+
+#[rstest]
+#[case("int", "operator: Equal, values: [SIGKILL, EPERM, -EPERM, AF_INET6, CAP_KILL]", vec![9, 1, u64::MAX, 10, 5])]
+#[case("syscall64", "operator: Equal, values: [bpf, sys_read, i386/read]", vec![321, 0, 0x8000_0003])]
+#[case("kernel_cap_t", "operator: Mask, values: ['CAP_CHOWN,CAP_KILL', 0x8000000000000000]", vec![0x21, 1 << 63])]
+#[case("int8", "operator: Equal, values: [-128, 0x7f]", vec![0xffff_ffff_ffff_ff80, 127])]
+#[case("sock", "operator: Family, values: [AF_UNIX, inet, 17]", vec![1, 2, 17])]
+#[case("file", "operator: FileType, values: [reg, sock]", vec![0o100_000, 0o140_000])]
+fn numbers_may_be_names(#[case] ty: &str, #[case] entry: &str, #[case] expected: Vec<u64>) {
+    assert_eq!(values(ty, entry), Values::Integers(expected));
+}
+
+#[rstest]
+#[case("int", "operator: InMap, values: ['-5:5', 7, '0x10:020']", None)]
+#[case("int", "operator: InRange, values: ['-EIO:-1', '8:8']", Some(vec![(u64::MAX - 4, u64::MAX), (8, 8)]))]
+#[case("sock", "operator: DPort, values: [0, '1:65535']", Some(vec![(0, 0), (1, 65535)]))]
+fn ranges_have_both_bounds(#[case] ty: &str, #[case] entry: &str, #[case] expected: Option<Vec<(u64, u64)>>) {
+    let expected = expected.unwrap_or_else(|| vec![(u64::MAX - 4, 5), (7, 7), (16, 16)]);
+    assert_eq!(values(ty, entry), Values::Ranges(expected));
+}
+
+#[rstest]
+#[case("sock", "operator: DPort, values: [65536]", Code::IntegerRange)]
+#[case("sock", "operator: DPort, values: ['1:65536']", Code::IntegerRange)]
+#[case("sock", "operator: SPort, values: [-1]", Code::IntegerRange)]
+#[case("uint8", "operator: InRange, values: ['-1:5']", Code::IntegerRange)]
+#[case("uint8", "operator: InRange, values: ['0:256']", Code::IntegerRange)]
+#[case("file", "operator: FileType, values: [7]", Code::UnknownName)]
+#[case("sock", "operator: State, values: [TCP]", Code::UnknownName)]
+#[case("syscall64", "operator: InMap, values: [sys_wrote]", Code::UnknownName)]
+#[case("skb", "operator: State, values: [1]", Code::OperatorType)]
+#[case("sockaddr", "operator: DAddr, values: [\"::\"]", Code::OperatorType)]
+#[case("nop", "operator: Equal, values: [1]", Code::OperatorType)]
+#[case("int", "operator: Equal, values: []", Code::EmptyList)]
+#[case("int", "operator: Equal", Code::MissingKey)]
+#[case("int", "operator: Equal, values:", Code::WrongKind)]
+#[case("string", "operator: Equal, values: [\"\\0x\"]", Code::NulInText)]
+fn values_that_cannot_be_are_refused(#[case] ty: &str, #[case] entry: &str, #[case] code: Code) {
+    assert_eq!(refused(&filter(ty, entry)), [code]);
+}
+
+#[test]
+fn the_name_of_an_abstract_socket_begins_with_a_nul() {
+    let name = values("sockaddr_un", "operator: Equal, values: [\"\\0name\", /run/x]");
+    assert_eq!(name, Values::Strings(vec![b"\0name".to_vec(), b"/run/x".to_vec()]));
+    let inner = filter("sockaddr_un", "operator: Equal, values: [\"\\0na\\0me\"]");
+    assert_eq!(refused(&inner), [Code::NulInText]);
+}
+
+#[test]
+fn a_search_at_its_limit_is_read_and_one_more_byte_is_refused() {
+    let of = |lengths: &[usize]| {
+        let values: Vec<_> =
+            lengths.iter().zip('a'..).map(|(length, c)| c.to_string().repeat(*length)).collect();
+        filter("string", &format!("operator: SubString, values: [{}]", values.join(", ")))
+    };
+    accepted(&of(&[64, 64, 64, 64]));
+    accepted(&of(&[32; 8]));
+    accepted(&of(&[40, 24, 40, 24, 40, 24, 40, 24]));
+    for over in [&[65][..], &[64, 64, 64, 64, 1], &[33; 8]] {
+        assert_eq!(refused(&of(over)), [Code::SearchTooLong]);
+    }
+}
+
+#[test]
+fn data_stands_behind_the_arguments() {
+    let policy = accepted(
+        "  kprobes:\n  - call: f\n    syscall: false\n    args: [{index: 2, type: int}]\n    data: [{type: uint32, source: \
+         current_task, resolve: 'cred.uid.val'}, {type: uint64, source: pt_regs, resolve: rsp}]\n    selectors:\n    - matchArgs: \
+         [{index: 2, operator: Equal, values: [1]}]\n      matchData: [{index: 1, operator: NotEqual, values: [0]}]\n",
+    );
+    let hook = &policy.hooks[0];
+    let sources: Vec<_> = hook.args.iter().map(|arg| arg.source).collect();
+    assert_eq!(sources, [ArgSource::Argument(2), ArgSource::CurrentTask, ArgSource::Registers]);
+    let compared: Vec<_> = hook.selectors[0].args.iter().map(|filter| filter.arg).collect();
+    assert_eq!(compared, [0, 2]);
+    assert_eq!(hook.args[1].resolve.len(), 3);
+}
+
+#[test]
+fn arguments_and_data_share_their_limit() {
+    let of = |data: usize| {
+        let data = vec!["{type: int, source: current_task, resolve: pid}"; data].join(", ");
+        format!(
+            "  kprobes:\n  - call: f\n    syscall: false\n    args: [{{index: 0, type: int}}, {{index: 1, type: int}}]\n    data: \
+             [{data}]\n"
+        )
+    };
+    accepted(&of(3));
+    assert_eq!(refused(&of(4)), [Code::ListTooLong]);
+}
+
+#[test]
+fn the_return_is_compared_by_its_own_type() {
+    let policy = accepted(
+        "  kprobes:\n  - call: f\n    syscall: false\n    return: true\n    returnArg: {index: 0, type: int}\n    selectors:\n    - \
+         matchReturnArgs: [{index: 0, operator: LT, values: [0]}]\n      matchReturnActions: [{action: NoPost}]\n",
+    );
+    let hook = &policy.hooks[0];
+    assert!(matches!(hook.point, HookPoint::Kprobe { returns: true, .. }));
+    assert_eq!(
+        hook.returned.as_ref().map(|arg| (arg.source, arg.ty)),
+        Some((ArgSource::Returned, ArgType::Int32))
+    );
+    let selector = &hook.selectors[0];
+    assert_eq!(selector.return_args[0].values, Values::Integers(vec![0]));
+    let (post, quiet) = (Action::Post(Post::default()), Action::NoPost);
+    assert_eq!(
+        (selector.actions.as_slice(), selector.return_actions.as_slice()),
+        (&[post][..], &[quiet][..])
+    );
+}
+
+#[rstest]
+#[case("Override, argError: -1", Action::Override(-1))]
+#[case("Override, argError: EACCES", Action::Override(-13))]
+#[case("Override, argError: -EACCES", Action::Override(-13))]
+#[case("Override, argError: 0", Action::Override(0))]
+#[case("Override, argError: -4095", Action::Override(-4095))]
+#[case("Signal, argSig: SIGUSR1", Action::Signal(10))]
+#[case("Signal, argSig: 64", Action::Signal(64))]
+fn arguments_of_actions_may_be_names(#[case] action: &str, #[case] expected: Action) {
+    let spec = format!(
+        "  kprobes:\n  - call: f\n    syscall: false\n    selectors: [{{matchActions: [{{action: {action}}}]}}]\n"
+    );
+    assert_eq!(accepted(&spec).hooks[0].selectors[0].actions, [expected]);
+}
+
+#[rstest]
+#[case("Override, argError: 1")]
+#[case("Override, argError: -4096")]
+#[case("Signal, argSig: 0")]
+#[case("Signal, argSig: 65")]
+#[case("Set, argIndex: 0, argValue: -1")]
+fn arguments_of_actions_have_their_range(#[case] action: &str) {
+    let spec = format!(
+        "  kprobes:\n  - call: f\n    syscall: false\n    selectors: [{{matchActions: [{{action: {action}}}]}}]\n"
+    );
+    assert_eq!(refused(&spec), [Code::IntegerRange]);
+}
+
+#[test]
+fn a_file_may_have_several_policies_each_with_its_own_places() {
+    let hook = "  kprobes: [{call: f, syscall: false}]\n";
+    let second =
+        HEAD.replace("example", "second").replace("kind: TracingPolicy", "kind: TracingPolicyNamespaced");
+    let text = format!("{HEAD}{hook}---\n---\n{second}{hook}");
+    let policies = parse(&Source::new("p.yaml", text.as_str())).unwrap();
+    let named: Vec<_> = policies
+        .iter()
+        .map(|policy| (&text[policy.name.span.offset..policy.name.span.end()], policy.namespace.as_deref()))
+        .collect();
+    assert_eq!(named, [("example", None), ("second", Some("default"))]);
+    assert!(parse_one(&Source::new("p.yaml", text.as_str())).is_err());
+}
+
+#[test]
+fn selectors_of_hosts_and_nodes_that_select_everything_restrict_nothing() {
+    accepted(
+        "  hostSelector: {}\n  nodeSelector: {}\n  podSelector:\n  kprobes: [{call: f, syscall: false}]\n",
+    );
+    accepted("  hostSelector:\n  kprobes: [{call: f, syscall: false}]\n");
+}
+
+/// A file that asks for much more than its size.
+fn multiplying(functions: usize, values: usize) -> String {
+    let functions: Vec<_> = (0..functions).map(|n| format!("f{n}")).collect();
+    let values: Vec<_> = (0..values).map(|n| n.to_string()).collect();
+    format!(
+        "  lists: [{{name: many, values: [{}]}}]\n  kprobes:\n  - call: list:many\n    syscall: false\n    args: [{{index: 0, type: \
+         int}}]\n    selectors: [{{matchArgs: [{{index: 0, operator: In, values: [{}]}}]}}]\n",
+        functions.join(", "),
+        values.join(", ")
+    )
+}
+
+#[test]
+fn lists_multiply_values_only_up_to_a_measure() {
+    assert_eq!(accepted(&multiplying(100, 1000)).hooks.len(), 100);
+    assert_eq!(refused(&multiplying(1000, 10_000)), [Code::Budget]);
+    assert_eq!(refused(&multiplying(1025, 1)), [Code::ListTooLong]);
+}
+
+#[test]
+fn macros_multiply_values_only_up_to_a_measure() {
+    let values: Vec<_> = (0..20_000).map(|n| format!("/{n}")).collect();
+    let uses = "    - macros: [big]\n".repeat(16);
+    let hooks: String =
+        (0..20).map(|n| format!("  - call: f{n}\n    syscall: false\n    selectors:\n{uses}")).collect();
+    let spec = format!(
+        "  selectorsMacros:\n    big: {{matchBinaries: [{{operator: In, values: [{}]}}]}}\n  kprobes:\n{hooks}",
+        values.join(", ")
+    );
+    let start = Instant::now();
+    assert_eq!(refused(&spec)[0], Code::Budget);
+    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+}
+
+#[rstest]
+#[case::in_lines("  - call: x\n    typo: 1\n", "\n")]
+#[case::in_one_line("{call: x, typo: 1}, ", "")]
+fn a_file_of_mistakes_is_answered_in_bounded_time_and_space(#[case] entry: &str, #[case] end: &str) {
+    let count = 400_000 / entry.len();
+    let spec = if end.is_empty() {
+        format!("  kprobes: [{}]\n", entry.repeat(count))
+    } else {
+        format!("  kprobes:\n{}", entry.repeat(count))
+    };
+    let text = format!("{HEAD}{spec}");
+    let start = Instant::now();
+    let found = parse(&Source::new("p.yaml", text.as_str())).unwrap_err();
+    let shown = render::text(&found, Style::Plain);
+    assert!(found.as_slice().iter().any(|found| found.code == Code::TooManyFindings));
+    assert!(found.len() <= 101 && shown.len() < 1_000_000, "{} findings, {} bytes", found.len(), shown.len());
+    assert!(start.elapsed() < Duration::from_secs(30), "took {:?}", start.elapsed());
+}

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::call;
+use super::process::unknown;
 use super::selector;
 use super::walk::{Fields, Walk, closest, listed, printable};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
+use crate::policy::names::Domain;
 use crate::policy::raw::{Node, Value};
 use crate::policy::schema::{ENFORCER, LIST, MAX_HOOKS, SELECTOR};
 use crate::policy::source::{Span, Spanned};
@@ -15,14 +17,12 @@ use crate::policy::source::{Span, Spanned};
 pub(super) const LIST_PREFIX: &str = "list:";
 
 /// Kinds of lists that are read.
-pub const LIST_TYPES: &[&str] = &["syscalls"];
+pub(in crate::policy) const LIST_TYPES: &[&str] = &["syscalls"];
 /// Kinds of lists whose members would have to be looked up on the machine.
-pub const UNSUPPORTED_LIST_TYPES: &[&str] = &["generated_syscalls", "generated_ftrace"];
+pub(in crate::policy) const UNSUPPORTED_LIST_TYPES: &[&str] = &["generated_syscalls", "generated_ftrace"];
 
 /// A list that may be used; its entries are judged where they are.
 pub(super) struct List<'n> {
-    /// `type: syscalls`: the entries are names of system calls.
-    pub(super) syscalls: bool,
     pub(super) values: &'n [Node],
     /// Whether the list itself was wrong; what uses it is then not judged.
     pub(super) broken: bool,
@@ -78,11 +78,25 @@ pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
                 node.and_then(|node| walk.filled_list(node, "`values` of a list", usize::MAX))
             }
         };
-        let broken = kind.is_none() || values.is_none();
-        lists.insert(name, List { syscalls: kind.unwrap_or(false), values: values.unwrap_or(&[]), broken });
+        let known = kind != Some(true) || values.is_none_or(|values| are_system_calls(walk, values));
+        let broken = kind.is_none() || values.is_none() || !known;
+        lists.insert(name, List { values: values.unwrap_or(&[]), broken });
         Some(())
     });
     lists
+}
+
+/// Whether every entry is the name of a system call; findings for those that are not.
+fn are_system_calls(walk: &mut Walk<'_>, values: &[Node]) -> bool {
+    let mut all = true;
+    for node in values {
+        let known = matches!(&node.value, Value::Text(name) if Domain::SystemCall.number(name).is_some());
+        if !known {
+            all = false;
+            unknown(walk, node, Domain::SystemCall);
+        }
+    }
+    all
 }
 
 /// Whether the entries are system calls.

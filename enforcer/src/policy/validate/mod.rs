@@ -22,10 +22,12 @@ mod walk;
 pub use document::{parse, parse_one};
 
 // What the printer writes as it was read, and the language reference lists.
-pub(super) use actions::SCOPES;
+pub(super) use actions::{SCOPES, arguments};
 pub(super) use args::SOURCES;
 pub(super) use call::SYSCALL_PREFIX;
+pub(super) use lists::{LIST_TYPES, UNSUPPORTED_LIST_TYPES};
 pub(super) use network::written as written_network;
+pub(super) use options::{OPTIONS, UNSUPPORTED as UNSUPPORTED_OPTIONS};
 pub(super) use process::HOST as HOST_NAMESPACE;
 pub(super) use resolve::written as written_steps;
 

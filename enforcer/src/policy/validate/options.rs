@@ -10,14 +10,14 @@ use crate::policy::raw::{Node, Value};
 use crate::policy::schema::OPTION;
 
 /// Options that are read, with their values.
-pub const OPTIONS: &[(&str, &[&str])] = &[
+pub(in crate::policy) const OPTIONS: &[(&str, &[&str])] = &[
     ("policy-mode", &["enforce", "monitor"]),
     ("override-method", &["fmod-ret", "override-return"]),
     ("disable-kprobe-multi", &["1", "true", "0", "false"]),
 ];
 
 /// Options of the language that are refused as not supported.
-pub const UNSUPPORTED: &[&str] = &["disable-uprobe-multi", "sleepable-preload-size"];
+pub(in crate::policy) const UNSUPPORTED: &[&str] = &["disable-uprobe-multi", "sleepable-preload-size"];
 
 pub(super) fn options(walk: &mut Walk<'_>, spec: &Fields<'_>) -> Option<Options> {
     let mut options = Options::default();

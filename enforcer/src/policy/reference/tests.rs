@@ -1,0 +1,83 @@
+//! The page is what the tables say, and its examples do what it says of them.
+
+use std::path::Path;
+
+use super::keys::{MEANINGS, meaning};
+use super::*;
+use crate::model::{Verdict, context_file, evaluate};
+use crate::policy::ast::Operator;
+use crate::policy::schema::ALL;
+use crate::policy::{Source, parse_one};
+
+#[test]
+fn the_page_is_what_the_tables_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy-language.md");
+    if std::env::var_os("QUELL_BLESS").is_some() {
+        std::fs::write(&path, page()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    for (line, (committed, generated)) in committed.lines().zip(page().lines()).enumerate() {
+        assert_eq!(
+            committed,
+            generated,
+            "line {} of docs/policy-language.md; run `cargo xtask bless`",
+            line + 1
+        );
+    }
+    assert_eq!(committed.len(), page().len(), "docs/policy-language.md; run `cargo xtask bless`");
+}
+
+#[test]
+fn every_key_has_a_meaning_and_every_meaning_a_key() {
+    let mut used = std::collections::BTreeSet::new();
+    for schema in ALL {
+        for key in schema.keys {
+            let found = meaning(schema.what, key);
+            assert!(found.is_some_and(|text| !text.is_empty()), "{} has no meaning for `{key}`", schema.what);
+            used.insert(found);
+        }
+    }
+    for (key, text) in MEANINGS {
+        assert!(used.contains(&Some(*text)), "no mapping has `{key}`");
+    }
+}
+
+#[test]
+fn every_operator_has_an_example() {
+    let shown: Vec<_> = EXAMPLES.iter().filter_map(|example| example.operator).collect();
+    let mut sorted = shown.clone();
+    sorted.sort_unstable();
+    assert_eq!(
+        sorted,
+        Operator::ALL
+            .iter()
+            .copied()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn every_example_matches_what_it_says_and_nothing_else() {
+    for example in EXAMPLES {
+        let text = example.policy();
+        let policy = parse_one(&Source::new("example.yaml", text.as_str()))
+            .unwrap_or_else(|found| panic!("{found}\n{text}"));
+        let hook = &policy.hooks[0];
+        if let Some(operator) = example.operator {
+            assert_eq!(hook.selectors[0].args[0].op, operator, "{text}");
+        }
+        for (context, matches) in example.contexts() {
+            let context = context_file::read(&context).unwrap_or_else(|error| panic!("{error}\n{context}"));
+            context_file::check(&context, hook).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let verdict = evaluate(hook, &context);
+            let matched = matches!(verdict, Verdict::Matched { failed_closed: false, .. });
+            assert_eq!(
+                (matched, matched || verdict == Verdict::NotMatched),
+                (matches, true),
+                "{verdict:?}\n{text}"
+            );
+        }
+    }
+}
