@@ -44,6 +44,37 @@ pub enum Effect {
         /// Everything that came.
         data: String,
     },
+    /// The runner, bound to this address and port during the performance, received exactly this one datagram.
+    DatagramReceived {
+        /// Where.
+        at: String,
+        /// The whole datagram.
+        data: String,
+    },
+    /// The runner, listening at this address and port during the performance, got one connection.
+    ConnectionMade {
+        /// Where.
+        at: String,
+    },
+}
+
+/// What came to the runner during one performance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrived {
+    /// Out of the pipe.
+    pub pipe: Vec<u8>,
+    /// Datagrams, each with the address as the predicate has it.
+    pub datagrams: Vec<(String, Vec<u8>)>,
+    /// Connections, likewise.
+    pub connections: Vec<String>,
+}
+
+impl Arrived {
+    /// Whether nothing came.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pipe.is_empty() && self.datagrams.is_empty() && self.connections.is_empty()
+    }
 }
 
 impl Effect {
@@ -59,6 +90,10 @@ impl Effect {
             Self::Exists { path: name } => Self::Exists { path: path(name) },
             Self::NotExists { path: name } => Self::NotExists { path: path(name) },
             Self::PipeReceived { data: text } => Self::PipeReceived { data: data(text) },
+            Self::DatagramReceived { at, data: text } => {
+                Self::DatagramReceived { at: data(at), data: data(text) }
+            }
+            Self::ConnectionMade { at } => Self::ConnectionMade { at: data(at) },
         }
     }
 
@@ -71,15 +106,15 @@ impl Effect {
             | Self::FileIsEmpty { path }
             | Self::Exists { path }
             | Self::NotExists { path } => Some(path),
-            Self::PipeReceived { .. } => None,
+            Self::PipeReceived { .. } | Self::DatagramReceived { .. } | Self::ConnectionMade { .. } => None,
         }
     }
 
-    /// Whether the predicate holds now. `received` is what came out of the pipe.
+    /// Whether the predicate holds now. `arrived` is what came to the runner.
     ///
     /// # Errors
     /// A file that exists and can't be read. A file that is absent is no error: its content predicates are false.
-    pub fn holds(&self, received: &[u8]) -> io::Result<bool> {
+    pub fn holds(&self, arrived: &Arrived) -> io::Result<bool> {
         Ok(match self {
             Self::FileEquals { path, text } => content(path)?.is_some_and(|bytes| bytes == text.as_bytes()),
             Self::FileContains { path, text } => content(path)?
@@ -87,7 +122,14 @@ impl Effect {
             Self::FileIsEmpty { path } => content(path)?.is_some_and(|bytes| bytes.is_empty()),
             Self::Exists { path } => name_exists(Path::new(path))?,
             Self::NotExists { path } => !name_exists(Path::new(path))?,
-            Self::PipeReceived { data } => received == data.as_bytes(),
+            Self::PipeReceived { data } => arrived.pipe == data.as_bytes(),
+            Self::DatagramReceived { at, data } => {
+                let mut here = arrived.datagrams.iter().filter(|(place, _)| place == at);
+                here.next().is_some_and(|(_, bytes)| bytes == data.as_bytes()) && here.next().is_none()
+            }
+            Self::ConnectionMade { at } => {
+                arrived.connections.iter().filter(|place| *place == at).count() == 1
+            }
         })
     }
 }
@@ -129,6 +171,11 @@ mod tests {
     #[case::not_exists(Effect::NotExists { path: "/absent".into() }, true)]
     #[case::not_exists_not(Effect::NotExists { path: "/file".into() }, false)]
     #[case::pipe(Effect::PipeReceived { data: "came".into() }, true)]
+    #[case::datagram(Effect::DatagramReceived { at: "there".into(), data: "word".into() }, true)]
+    #[case::datagram_whole(Effect::DatagramReceived { at: "there".into(), data: "wor".into() }, false)]
+    #[case::datagram_elsewhere(Effect::DatagramReceived { at: "here".into(), data: "word".into() }, false)]
+    #[case::connection(Effect::ConnectionMade { at: "there".into() }, true)]
+    #[case::connection_elsewhere(Effect::ConnectionMade { at: "here".into() }, false)]
     #[case::pipe_whole(Effect::PipeReceived { data: "ca".into() }, false)]
     fn predicate_holds_exactly_when_the_file_system_says_so(#[case] effect: Effect, #[case] expected: bool) {
         let dir = tempfile::tempdir().unwrap();
@@ -137,7 +184,12 @@ mod tests {
         std::os::unix::fs::symlink("nowhere", dir.path().join("link")).unwrap();
         let root = dir.path().to_str().unwrap().to_owned();
         let resolved = effect.map(&|path| format!("{root}{path}"), &|data| data.to_owned());
-        assert_eq!(resolved.holds(b"came").unwrap(), expected);
+        let arrived = Arrived {
+            pipe: b"came".to_vec(),
+            datagrams: vec![("there".into(), b"word".to_vec())],
+            connections: vec!["there".into()],
+        };
+        assert_eq!(resolved.holds(&arrived).unwrap(), expected);
     }
 
     #[test]
@@ -145,6 +197,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let effect =
             Effect::FileEquals { path: dir.path().to_str().unwrap().to_owned(), text: String::new() };
-        effect.holds(b"").unwrap_err();
+        effect.holds(&Arrived::default()).unwrap_err();
     }
 }

@@ -5,6 +5,7 @@
 //! cleaning up) happens while nothing is attached; in between the runner only reads.
 
 mod agent;
+mod ears;
 mod error;
 mod gate;
 mod output;

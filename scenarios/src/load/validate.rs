@@ -199,6 +199,7 @@ fn effect(file: &ScenarioFile, found: &mut Vec<String>) {
     for effect in &file.effect {
         let text = match effect {
             Effect::PipeReceived { data } => data,
+            Effect::DatagramReceived { at, .. } | Effect::ConnectionMade { at } => at,
             Effect::FileEquals { path, .. }
             | Effect::FileContains { path, .. }
             | Effect::FileIsEmpty { path }
@@ -209,6 +210,14 @@ fn effect(file: &ScenarioFile, found: &mut Vec<String>) {
             found.push(format!(
                 "`effect` {effect:?} does not mention {TARGET}: the act's effect would be taken for the bystander's"
             ));
+        }
+        if let Effect::DatagramReceived { at, .. } | Effect::ConnectionMade { at } = effect {
+            for target in [&file.target.act, &file.target.bystander] {
+                let at = at.replace(TARGET, target);
+                if at.parse::<std::net::SocketAddr>().is_err() {
+                    found.push(format!("`{at}` is no address with a port: write 127.0.0.1:80 or [::1]:80"));
+                }
+            }
         }
         if matches!(effect, Effect::FileContains { text, .. } if text.is_empty()) {
             found.push("`file_contains` with an empty text holds always".into());

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use super::ears::Ears;
 use super::error::RunError;
 use super::gate::{Gate, Waiting};
 use super::prepare::{Prepared, paths_of};
 use super::wait::{self, Owned};
-use crate::effect::Effect;
+use crate::effect::{Arrived, Effect};
 use crate::exit;
 use crate::lab::LabPaths;
 use crate::order::Order;
@@ -37,7 +38,7 @@ pub(super) struct Acted {
     /// Its pid as the agent sees it.
     pub(super) pid: i32,
     fate: ProcessFate,
-    received: Vec<u8>,
+    arrived: Arrived,
     stderr: String,
 }
 
@@ -115,11 +116,11 @@ impl<'lab> Stage<'lab> {
         let mut effect_happened = true;
         for effect in &self.effect {
             let holds = effect
-                .holds(&acted.received)
-                .map_err(RunError::file("look at", effect.path().unwrap_or("the pipe")))?;
+                .holds(&acted.arrived)
+                .map_err(RunError::file("look at", effect.path().unwrap_or("what arrived")))?;
             effect_happened &= holds;
         }
-        let untouched = acted.received.is_empty() && prepared.untouched(&self.paths)?;
+        let untouched = acted.arrived.is_empty() && prepared.untouched(&self.paths)?;
         Ok(Performance { fate: acted.fate, effect_happened, untouched, stderr: acted.stderr.clone() })
     }
 
@@ -141,6 +142,7 @@ impl<'lab> Stage<'lab> {
     }
 
     fn start_and_await(&self, order: &Order, deadline: Instant) -> Result<Acted, RunError> {
+        let ears = Ears::open(&self.effect)?;
         let gate_path = self.lab.scratch.join("gate");
         let gate = Gate::open(&gate_path)?;
         let pipe = |source| RunError::Process { what: "make a pipe for", process: SUBJECT, source };
@@ -166,8 +168,8 @@ impl<'lab> Stage<'lab> {
             return Err(RunError::Outlived { process: SUBJECT, waited: self.lab.deadlines.act });
         };
         let fate = self.unrelayed(wait::fate(status))?;
-        let received = bytes(stdout)?;
-        Ok(Acted { pid, fate, received, stderr: text(stderr)? })
+        let arrived = Arrived { pipe: bytes(stdout)?, ..ears.arrived()? };
+        Ok(Acted { pid, fate, arrived, stderr: text(stderr)? })
     }
 
     fn command(&self, order: &Order) -> Result<Command, RunError> {
