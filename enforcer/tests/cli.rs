@@ -72,9 +72,10 @@ fn the_same_findings_come_as_json_for_programs() {
     let (code, out, _) = quell(&["check", "--format", "json", &good, &five_mistakes()]);
     assert_eq!(code, 3);
     let report: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(report["version"], 1);
+    assert_eq!(report["version"], 2);
     assert_eq!(report["accepted"], false);
-    assert_eq!(report["files"][0]["policy"], "open-kill");
+    assert_eq!(report["files"][0]["policies"], serde_json::json!(["open-kill"]));
+    assert_eq!(report["files"][0]["verdict"], "partial");
     assert_eq!(report["files"][0]["accepted"], true);
     assert_eq!(report["files"][1]["accepted"], false);
     let places: Vec<_> = report["files"][1]["diagnostics"]
@@ -202,9 +203,9 @@ fn a_policy_that_is_not_there_is_named(#[case] arguments: &[&str]) {
 #[test]
 fn a_folder_without_policies_is_an_error_and_not_a_success() {
     let folder = tempfile::tempdir().unwrap();
-    let (code, _, err) = quell(&["check", folder.path().to_str().unwrap()]);
-    assert_eq!(code, 1);
-    assert!(err.contains("no *.yaml file in"), "{err}");
+    let (code, out, err) = quell(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("no *.yaml or *.yml file in"), "{err}");
 }
 
 #[rstest]
@@ -217,4 +218,54 @@ fn a_wrong_command_line_shows_the_usage(#[case] arguments: &[&str]) {
     let (code, out, err) = quell(arguments);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("Usage: quell"), "{err}");
+}
+
+#[test]
+fn a_folder_is_checked_with_everything_below_it_and_a_line_for_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let valid = std::fs::read_to_string(policy("open_kill.yaml")).unwrap().replace("Sigkill", "Post");
+    let two = format!("{valid}---\n{}", valid.replace("open-kill", "second"));
+    write("a/two.yaml", two.as_bytes());
+    write(
+        "b/partial.yml",
+        std::fs::read_to_string(policy("kill-write-by-path-at-sys-write.yaml")).unwrap().as_bytes(),
+    );
+    write("b/broken.yaml", valid.replace("matchPIDs", "matchPids").as_bytes());
+    write("binary.yaml", &[0xff, 0xfe, 0]);
+    write("empty.yaml", b"");
+    write("not-yaml.yaml", b"a: [\n");
+    write("c/.hidden/copy.yaml", b"never read");
+    write("notes.txt", b"never read");
+    std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+
+    let (code, out, err) = quell(&["check", folder.path().to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (3, ""), "{out}");
+    let name = |line: &str| line.replace(folder.path().to_str().unwrap(), "DIR");
+    let lines: Vec<_> = out.lines().map(name).collect();
+    let summary = &lines[lines.len() - 7..];
+    assert_eq!(
+        summary,
+        [
+            "ok      DIR/a/two.yaml: 2 policies, 2 hooks, 2 selectors",
+            "refused DIR/b/broken.yaml: 0 policies, 0 hooks, 0 selectors [P005]",
+            "partial DIR/b/partial.yml: 1 policy, 1 hook, 1 selector [K007 K008]",
+            "refused DIR/binary.yaml: 0 policies, 0 hooks, 0 selectors [P001]",
+            "refused DIR/empty.yaml: 0 policies, 0 hooks, 0 selectors [P008]",
+            "refused DIR/not-yaml.yaml: 0 policies, 0 hooks, 0 selectors [P002]",
+            "6 files: 1 ok, 1 partial, 4 refused",
+        ]
+    );
+}
+
+#[test]
+fn a_folder_of_valid_policies_is_accepted_as_a_whole() {
+    let folder = root().join("scenarios/policies");
+    let (code, out, err) = quell(&["check", folder.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.lines().last().unwrap().ends_with(" 0 refused"), "{out}");
 }
