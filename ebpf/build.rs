@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     for folder in ["c", "include", "host"] {
         println!("cargo::rerun-if-changed={folder}");
     }
-    let mut objects = vec!["kprobe"];
+    let mut objects = vec!["kprobe", "kprobe_perf"];
     if cfg!(feature = "evaluate-object") {
         objects.push("evaluate");
     }
@@ -58,7 +58,9 @@ fn compile(name: &str, out: &Path, headers: &str, clang: &str, strip: &str) -> R
         &object
     )
     .run()
-    .with_context(|| format!("failed to compile {source} with {clang}: is it installed? ci/install.sh does it"))?;
+    .with_context(|| {
+        format!("failed to compile {source} with {clang}: is it installed? ci/install.sh does it")
+    })?;
     duct::cmd!(strip, "-g", &object).run().with_context(|| {
         format!("failed to strip the object with {strip}: is it installed? ci/install.sh does it")
     })?;

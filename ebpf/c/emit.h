@@ -64,10 +64,10 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	struct pid_namespace *ns = 0;
 
 	head->version = QUELL_EVENT_VERSION;
-	head->time_ns = bpf_ktime_get_boot_ns();
+	head->time_ns = quell_now();
 	head->hook = config.hook;
 	head->selector = call->selector;
-	head->flags = call->flags;
+	head->flags = call->flags | QUELL_CLOCK_FLAG;
 	head->actions = call->actions;
 	head->signal_result = call->signal_result;
 	head->tgid = ids >> 32;
@@ -153,7 +153,11 @@ static __always_inline void quell_post(void *context, struct quell_call *call)
 	if (at > QUELL_EVENT_BYTES)
 		at = QUELL_EVENT_BYTES;
 	head->length = at;
+#ifdef QUELL_PERF_BUFFER
+	long error = bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU, event->bytes, at);
+#else
 	long error = bpf_ringbuf_output(&events, event->bytes, at, 0);
+#endif
 
 	if (error) {
 		quell_fault(QUELL_FAULT_RING_OUTPUT, error);

@@ -67,4 +67,14 @@ static __always_inline int quell_abort(void)
 	return 0;
 }
 
+/* The clock of events, and of their rate limits. Kernels without ring buffers do not have CLOCK_BOOTTIME for programs either:
+ * both came with Linux 5.8. */
+#ifdef QUELL_PERF_BUFFER
+#define QUELL_CLOCK_FLAG QUELL_EVENT_MONOTONIC
+#define quell_now() bpf_ktime_get_ns()
+#else
+#define QUELL_CLOCK_FLAG 0
+#define quell_now() bpf_ktime_get_boot_ns()
+#endif
+
 #endif

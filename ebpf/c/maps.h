@@ -125,10 +125,18 @@ struct {
 } event_heap SEC(".maps");
 
 /* Events to the agent; shared by all hooks. */
+#ifdef QUELL_PERF_BUFFER
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} events SEC(".maps");
+#else
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, QUELL_RING_BYTES);
 } events SEC(".maps");
+#endif
 
 /* The lookup of sets.h. */
 static __always_inline __u32 quell_set_has(__u32 kind, const union quell_set_key *key)

@@ -22,7 +22,7 @@ struct quell_rate_key {
 	struct quell_rate_arg arg[QUELL_MAX_ARGS];
 };
 
-/* When an event was last posted, CLOCK_BOOTTIME. The event that was not seen for longest is forgotten first, which posts one
+/* When an event was last posted, by the clock of events. The event that was not seen for longest is forgotten first, which posts one
  * too many, and never one too few. The agent gives it as many entries as it needs before it loads the object. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -70,7 +70,7 @@ static __always_inline __u64 quell_whose(__u32 scope)
  * as any that is written anew for every event. */
 static __always_inline bool quell_is_held_back(struct quell_call *call, struct quell_rate_key *key)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
+	__u64 now = quell_now();
 
 	key->selector = call->selector;
 	key->scope = call->rate_scope;

@@ -62,6 +62,8 @@
 #define QUELL_COMM_BYTES 16
 /* Bytes of the ring buffer that all hooks share; a power of two and a multiple of the page size. */
 #define QUELL_RING_BYTES 1048576
+/* Pages of the perf buffer of each CPU, where the kernel has no ring buffer; a power of two. */
+#define QUELL_PERF_PAGES 64
 /* Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first. */
 #define QUELL_MAX_RATE_KEYS 4096
 /* Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of
@@ -427,7 +429,7 @@
 #define QUELL_FAULT_KERNEL_BUFFER 9
 /* `bpf_send_signal`. */
 #define QUELL_FAULT_SEND_SIGNAL 10
-/* `bpf_ringbuf_output`. */
+/* `bpf_ringbuf_output`, or `bpf_perf_event_output`. */
 #define QUELL_FAULT_RING_OUTPUT 11
 /* Copying an argument into the event. */
 #define QUELL_FAULT_EVENT_COPY 12
@@ -485,6 +487,8 @@
 #define QUELL_EVENT_CUT 4
 /* Event flag: the hook is in monitor mode, so that an enforcing action was not performed. */
 #define QUELL_EVENT_MONITORED 8
+/* Event flag: `time_ns` is of CLOCK_MONOTONIC, on kernels that have no other clock for programs (before Linux 5.8). */
+#define QUELL_EVENT_MONOTONIC 16
 /* Frames of one stack that an event carries at most. */
 #define QUELL_MAX_FRAMES 32
 /* `signal_result` when no signal was sent. */
@@ -845,7 +849,7 @@ struct quell_hook_counters {
 	__u64 filter_rejected;
 	/* A selector matched. */
 	__u64 matched;
-	/* Events handed to the ring buffer. */
+	/* Events handed to the buffer for the agent. */
 	__u64 posted;
 	/* Events lost because the buffer was full, or because a helper failed before the event was built. */
 	__u64 lost;
@@ -905,7 +909,7 @@ struct quell_event_head {
 	__u32 length;
 	/* EVENT_VERSION. */
 	__u32 version;
-	/* When the event was built, CLOCK_BOOTTIME, nanoseconds. */
+	/* When the event was built, CLOCK_BOOTTIME unless EVENT_MONOTONIC is set, nanoseconds. */
 	__u64 time_ns;
 	/* Start of the process, CLOCK_BOOTTIME, nanoseconds. */
 	__u64 start_ns;

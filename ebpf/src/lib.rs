@@ -9,6 +9,8 @@ pub mod host;
 
 /// The generic kprobe gateway with its stages.
 pub const KPROBE_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kprobe.bpf.o"));
+/// The same for kernels without ring buffers, whose events go through perf buffers.
+pub const KPROBE_PERF_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kprobe_perf.bpf.o"));
 
 /// The evaluator and the path walk for `BPF_PROG_TEST_RUN`: [`EVALUATE_ENTRY`], [`EVALUATE_STAGES`], [`WALK_ENTRY`].
 #[cfg(feature = "evaluate-object")]

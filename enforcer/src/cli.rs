@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::codec;
 use quell::check::{self, Checked, Format};
 use quell::exit;
+use quell::hook::buffer::EventBuffer;
 use quell::kernel::facts::{Answer, Feature, KernelFacts};
 use quell::kernel::{probe, recorded};
 use quell::policy::{Diagnostics, Style, render};
@@ -77,6 +78,9 @@ enum Command {
         /// Where to write the counters at the end, as JSON
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+        /// What carries events from the kernel, whatever it offers
+        #[arg(long, value_enum, hide = true)]
+        event_buffer: Option<Buffer>,
     },
 }
 
@@ -100,6 +104,12 @@ enum EventFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Buffer {
+    Ring,
+    Perf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
     Enforce,
     Monitor,
@@ -120,7 +130,7 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
         Command::Decode(options) => codec::decode(options),
         Command::Eval(options) => codec::eval(options, complain),
         Command::Probe { format } => probe_kernel(*format),
-        Command::Run { policy, policy_dir, output, mode, report } => {
+        Command::Run { policy, policy_dir, output, mode, report, event_buffer } => {
             let mut policies = policy.clone();
             if let Some(dir) = policy_dir {
                 policies.extend(policy_files(dir)?);
@@ -130,6 +140,10 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
                 output: if *output == EventFormat::Json { Output::Json } else { Output::Compact },
                 report: report.clone(),
                 monitor: *mode == Mode::Monitor,
+                event_buffer: event_buffer.map(|buffer| match buffer {
+                    Buffer::Ring => EventBuffer::Ring,
+                    Buffer::Perf => EventBuffer::Perf,
+                }),
             })
         }
     }

@@ -8,6 +8,7 @@ use quell_wire::hook::{FaultSite, HookCounters};
 use serde::{Serialize, Serializer};
 
 use crate::hook::attach::Detached;
+use crate::hook::buffer::EventBuffer;
 use crate::hook::plan::{Enforcement, Mechanism, Plan};
 
 /// Version of the report's JSON.
@@ -35,6 +36,7 @@ struct PolicyReport {
 struct HookReport {
     call: String,
     mechanism: Mechanism,
+    event_buffer: EventBuffer,
     enforcement: Enforcement,
     /// Absent where the kernel does not count them.
     recursion_misses: Option<u64>,
@@ -118,6 +120,7 @@ pub fn report(plans: &[Plan], results: &Detached, undecodable_events: u64, unwri
                     HookReport {
                         call: hook.call.clone(),
                         mechanism: hook.mechanism,
+                        event_buffer: hook.event_buffer,
                         enforcement: hook.enforcement.clone(),
                         recursion_misses: result.recursion_misses,
                         counters: result.statistics.counters,
@@ -156,6 +159,7 @@ mod tests {
             mechanism: Mechanism::Kprobe,
             enforcement: Enforcement::Full,
             sends: vec!["SIGKILL".into()],
+            event_buffer: EventBuffer::Ring,
             monitor: false,
             host_namespaces: false,
             rate_limits: false,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use libbpf_rs::{ErrorKind, RingBufferBuilder};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -17,6 +16,7 @@ use crate::event::record::Event;
 use crate::event::{compact, json};
 use crate::exit;
 use crate::hook::attach::{self, AttachError};
+use crate::hook::buffer::{EventBuffer, Reader};
 use crate::hook::load::Settings;
 use crate::hook::plan::{self, Plan, PlannedHook};
 use crate::kernel::namespaces;
@@ -28,9 +28,6 @@ use crate::report::{self, Report};
 
 /// How long one wait for events lasts at most; a signal ends it at once.
 const POLL: Duration = Duration::from_millis(200);
-
-/// EINTR, as a callback of the ring buffer returns it.
-const INTERRUPTED: i32 = 4;
 
 /// How events are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +49,8 @@ pub struct Options {
     pub report: Option<PathBuf>,
     /// Post matches and send no signal.
     pub monitor: bool,
+    /// What carries events, whatever the kernel has; `None`: the best that it has.
+    pub event_buffer: Option<EventBuffer>,
 }
 
 /// Why a run did not start, or did not end well.
@@ -104,11 +103,15 @@ pub enum Progress<'a> {
 /// Whatever kept it from enforcing every policy as written, or from reporting at the end.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
     let stop = stop_flag()?;
-    let plans = plan_all(&options.policies)?;
+    let mut plans = plan_all(&options.policies)?;
     for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
         progress(Progress::Remarks(&plan.remarks));
     }
+    if let Some(buffer) = options.event_buffer {
+        plans.iter_mut().flat_map(|plan| &mut plan.hooks).for_each(|hook| hook.event_buffer = buffer);
+    }
     let hooks: Vec<PlannedHook> = plans.iter().flat_map(|plan| plan.hooks.clone()).collect();
+    let event_buffer = hooks.first().map(|hook| hook.event_buffer).unwrap_or_default();
     let agent_tgid = probe::own_tgid();
     if agent_tgid.is_none() {
         progress(Progress::SubjectToItself);
@@ -130,33 +133,26 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
     let events = attached
         .shared()
         .events()
-        .ok_or_else(|| environment("find the ring buffer", "no hook is loaded".into()))?;
+        .ok_or_else(|| environment("find the buffer of events", "no hook is loaded".into()))?;
     let draining = Cell::new(false);
-    let mut builder = RingBufferBuilder::new();
-    builder
-        .add(events, |bytes| {
-            printer.print(bytes);
-            // A flood would keep the reader here for ever: libbpf goes on as long as there is something to read.
-            if stop.load(Ordering::Relaxed) && !draining.get() { -INTERRUPTED } else { 0 }
-        })
-        .map_err(|error| environment("open the ring buffer", error.to_string()))?;
-    let ring = builder.build().map_err(|error| environment("open the ring buffer", error.to_string()))?;
+    let reader = Reader::open(event_buffer, events, |bytes| {
+        printer.print(bytes);
+        // A flood would keep the reader here for ever: libbpf goes on as long as there is something to read.
+        !stop.load(Ordering::Relaxed) || draining.get()
+    })
+    .map_err(|error| environment("open the buffer of events", error.to_string()))?;
 
     sd_notify::notify(&[NotifyState::Ready])
         .map_err(|error| environment("say that enforcement began", error.to_string()))?;
     progress(Progress::Enforcing(&plans));
     let mut failure = None;
     while failure.is_none() && !stop.load(Ordering::Relaxed) {
-        match ring.poll(POLL) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Without a reader nobody would know what happens; what was counted so far is still reported.
-            Err(error) => failure = Some(environment("wait for events", error.to_string())),
-        }
+        // Without a reader nobody would know what happens; what was counted so far is still reported.
+        failure = reader.poll(POLL).err().map(|error| environment("wait for events", error.to_string()));
     }
     attached.detach();
     draining.set(true);
-    ring.consume().map_err(|error| environment("read the last events", error.to_string()))?;
+    reader.drain().map_err(|error| environment("read the last events", error.to_string()))?;
     let results = attached.results().map_err(|error| environment("read the counters", error.to_string()))?;
     let report = report::report(&plans, &results, printer.undecodable.get(), printer.unwritten.get());
     if let Some(path) = &options.report {

@@ -24,6 +24,8 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const EVENT_CUT = 4;
     /// Event flag: the hook is in monitor mode, so that an enforcing action was not performed.
     pub const EVENT_MONITORED = 8;
+    /// Event flag: `time_ns` is of CLOCK_MONOTONIC, on kernels that have no other clock for programs (before Linux 5.8).
+    pub const EVENT_MONOTONIC = 16;
     /// Frames of one stack that an event carries at most.
     pub const MAX_FRAMES = 32;
     /// `signal_result` when no signal was sent.
@@ -39,7 +41,7 @@ record! {
         pub length: u32,
         /// EVENT_VERSION.
         pub version: u32,
-        /// When the event was built, CLOCK_BOOTTIME, nanoseconds.
+        /// When the event was built, CLOCK_BOOTTIME unless EVENT_MONOTONIC is set, nanoseconds.
         pub time_ns: u64,
         /// Start of the process, CLOCK_BOOTTIME, nanoseconds.
         pub start_ns: u64,

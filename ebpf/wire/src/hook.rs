@@ -62,7 +62,7 @@ codes! {
         KernelBuffer = 9 as "QUELL_FAULT_KERNEL_BUFFER",
         /// `bpf_send_signal`.
         SendSignal = 10 as "QUELL_FAULT_SEND_SIGNAL",
-        /// `bpf_ringbuf_output`.
+        /// `bpf_ringbuf_output`, or `bpf_perf_event_output`.
         RingOutput = 11 as "QUELL_FAULT_RING_OUTPUT",
         /// Copying an argument into the event.
         EventCopy = 12 as "QUELL_FAULT_EVENT_COPY",
@@ -212,7 +212,7 @@ record! {
         pub filter_rejected: u64,
         /// A selector matched.
         pub matched: u64,
-        /// Events handed to the ring buffer.
+        /// Events handed to the buffer for the agent.
         pub posted: u64,
         /// Events lost because the buffer was full, or because a helper failed before the event was built.
         pub lost: u64,

@@ -59,6 +59,8 @@ numbers! { LIMITS, "The rows for the C header.";
     pub const COMM_BYTES = 16;
     /// Bytes of the ring buffer that all hooks share; a power of two and a multiple of the page size.
     pub const RING_BYTES = 1048576;
+    /// Pages of the perf buffer of each CPU, where the kernel has no ring buffer; a power of two.
+    pub const PERF_PAGES = 64;
     /// Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first.
     pub const MAX_RATE_KEYS = 4096;
     /// Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use quell_wire::code::{Action, ArgStatus};
 use quell_wire::event::{
-    EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_UNREADABLE, EventHead, NO_SELECTOR,
-    SIGNAL_NOT_SENT,
+    EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_MONOTONIC, EVENT_UNREADABLE, EventHead,
+    NO_SELECTOR, SIGNAL_NOT_SENT,
 };
 use serde_json::{Map, Value, json};
 
@@ -74,10 +74,15 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
         let frames = event.user_stack.iter().map(|address| frame(*address, None));
         kprobe.insert("user_stack_trace".into(), frames.collect());
     }
+    let time = if head.flags & EVENT_MONOTONIC != 0 {
+        clock.of_monotonic(head.time_ns)
+    } else {
+        clock.of_boottime(head.time_ns)
+    };
     json!({
         "process_kprobe": kprobe,
         "node_name": origin.node,
-        "time": clock.of_boottime(head.time_ns),
+        "time": time,
         "quell": own(event, origin),
     })
 }
@@ -135,6 +140,7 @@ fn own(event: &Event, origin: Origin<'_>) -> Value {
         (EVENT_UNREADABLE, "unreadable_argument"),
         (EVENT_CUT, "cut"),
         (EVENT_MONITORED, "monitored"),
+        (EVENT_MONOTONIC, "monotonic_clock"),
     ];
     let flags: Vec<&str> =
         flags.iter().filter(|(bit, _)| head.flags & bit != 0).map(|(_, name)| *name).collect();

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
-use quell_bpf::{EVENT_MAP, KPROBE_OBJECT, SHARED_MAPS};
+use quell_bpf::{EVENT_MAP, SHARED_MAPS};
 use quell_wire::WireRecord;
 use quell_wire::emit_c::RECORDS;
 use quell_wire::hook::{
@@ -66,7 +66,7 @@ pub struct SharedMaps {
 }
 
 impl SharedMaps {
-    /// The ring buffer, once a hook was loaded.
+    /// The buffer of events, once a hook was loaded.
     #[must_use]
     pub fn events(&self) -> Option<&MapHandle> {
         self.maps.iter().find(|(name, _)| name == EVENT_MAP).map(|(_, map)| map)
@@ -110,7 +110,8 @@ pub fn load(
         source,
         log: verifier_log::summary(log, LOG_LINES),
     };
-    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(KPROBE_OBJECT));
+    let (opened, log) =
+        verifier_log::with_log(|| ObjectBuilder::default().open_memory(hook.event_buffer.object()));
     let mut open = opened.map_err(|error| refused("open the object", error, &log))?;
     specialise(&mut open, hook, settings)?;
     fill::size(&mut open, hook).map_err(|error| refused("size the maps", error, &[]))?;

@@ -1,6 +1,7 @@
 //! From a policy and facts to attached programs. The only module that holds descriptors.
 
 pub mod attach;
+pub mod buffer;
 pub mod effect;
 pub mod fill;
 pub mod layout;

@@ -6,6 +6,7 @@ use std::fmt;
 use quell_wire::hook::NO_SIZE_ARG;
 use serde::Serialize;
 
+use super::buffer::EventBuffer;
 use super::{risk, signature, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
@@ -62,6 +63,8 @@ pub struct PlannedHook {
     pub enforcement: Enforcement,
     /// What its selectors send to processes, in words: `SIGKILL`, `signal 15`; empty: nothing.
     pub sends: Vec<String>,
+    /// What carries its events to the agent; the same for all hooks of a kernel.
+    pub event_buffer: EventBuffer,
     /// Whether the policy itself asks for monitor mode.
     pub monitor: bool,
     /// Whether a filter names a namespace of the host.
@@ -89,11 +92,14 @@ impl fmt::Display for PlannedHook {
         let mechanism = self.mechanism.name();
         let action = if self.sends.is_empty() { "events only".to_owned() } else { self.sends.join(" and ") };
         let mode = if self.monitor && self.enforces() { " (monitored only)" } else { "" };
+        let buffer = match self.event_buffer {
+            EventBuffer::Ring => "",
+            EventBuffer::Perf => ", perf buffer",
+        };
+        write!(f, "{}: {mechanism}{buffer}, {action}{mode}: ", self.call)?;
         match &self.enforcement {
-            Enforcement::Full => write!(f, "{}: {mechanism}, {action}{mode}: full", self.call),
-            Enforcement::Partial(missing) => {
-                write!(f, "{}: {mechanism}, {action}{mode}: partial ({})", self.call, missing.join("; "))
-            }
+            Enforcement::Full => f.write_str("full"),
+            Enforcement::Partial(missing) => write!(f, "partial ({})", missing.join("; ")),
         }
     }
 }
@@ -171,6 +177,7 @@ fn hooks(
                     Enforcement::Partial(missing)
                 },
                 sends: sends(&hook.selectors),
+                event_buffer: facts.map_or(EventBuffer::Ring, event_buffer),
                 monitor: policy.options.monitor.unwrap_or(false),
                 host_namespaces: names_host(&hook.selectors),
                 rate_limits: posts(&hook.selectors, |post| post.rate_limit_ms > 0),
@@ -232,6 +239,14 @@ fn posts(selectors: &[Selector], like: impl Fn(&Post) -> bool) -> bool {
     actions.any(|action| matches!(action, Action::Post(post) if like(post)))
 }
 
+/// A ring buffer, unless the kernel is known to have none.
+fn event_buffer(facts: &KernelFacts) -> EventBuffer {
+    match facts.feature(Feature::RingBuffer) {
+        Answer::Absent => EventBuffer::Perf,
+        Answer::Present | Answer::Unknown(_) => EventBuffer::Ring,
+    }
+}
+
 fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     let args = || policy.hooks.iter().flat_map(|hook| &hook.args);
     for feature in Feature::ALL {
@@ -240,7 +255,9 @@ fn features(policy: &Policy, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
             Feature::ProbeReadUser => {
                 args().any(|arg| arg.ty.class() == TypeClass::Text || matches!(arg.ty, ArgType::Sockaddr))
             }
-            Feature::Btf | Feature::KprobePrograms | Feature::RingBuffer => true,
+            Feature::Btf | Feature::KprobePrograms => true,
+            // Without it there are perf buffers. Not knowing which of the two to load is another matter.
+            Feature::RingBuffer => event_buffer(facts) == EventBuffer::Ring,
         };
         let at = policy.name.span;
         match facts.feature(*feature) {

@@ -83,13 +83,7 @@ fn a_hook_that_only_posts_says_so_and_leaves_nothing_to_remark() {
 
 #[rstest]
 fn a_missing_feature_refuses_the_policy(
-    #[values(
-        Feature::Btf,
-        Feature::KprobePrograms,
-        Feature::SendSignal,
-        Feature::RingBuffer,
-        Feature::ProbeReadUser
-    )]
+    #[values(Feature::Btf, Feature::KprobePrograms, Feature::SendSignal, Feature::ProbeReadUser)]
     feature: Feature,
 ) {
     let policy = source("__x64_sys_execve", "string", "Sigkill");
@@ -247,6 +241,16 @@ fn selectors_that_do_not_fit_refuse_the_policy() {
     assert!(refused.as_slice()[0].help.is_some(), "{refused}");
     let anywhere = findings_for_any_kernel(&parsed(&source));
     assert_eq!(anywhere.iter().map(|found| found.code).collect::<Vec<_>>(), [Code::EncodingTooLarge]);
+}
+
+#[test]
+fn without_a_ring_buffer_events_go_through_perf_buffers_and_the_plan_says_so() {
+    let policy = source("security_bprm_check", "file", "Sigkill");
+    let plan = planned(&policy, &with(Feature::RingBuffer, Some(Answer::Absent))).unwrap();
+    assert_eq!(plan.hooks[0].event_buffer, EventBuffer::Perf);
+    assert_eq!(plan.hooks[0].to_string(), "security_bprm_check: kprobe, perf buffer, SIGKILL: full");
+    let refused = planned(&policy, &with(Feature::RingBuffer, None)).map(|_| ()).unwrap_err();
+    assert_eq!(found(&refused), ["error[K006] 4:9"]);
 }
 
 #[test]
