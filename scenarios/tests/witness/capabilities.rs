@@ -35,7 +35,7 @@ pub(crate) fn witness(ty: ArgType, operators: &[Operator]) -> Witness {
         let step = |effective| vec![Step::Capset { effective, permitted: PERMITTED, inheritable: number }];
         Case {
             operator: *operator,
-            filters: vec![rule, only(INHERITABLE, Operator::Equal, number)],
+            filters: vec![rule, only(INHERITABLE, Operator::Equal, &number)],
             other_filters: None,
             hit: step(hit),
             miss: step(miss),

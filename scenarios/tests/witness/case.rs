@@ -63,6 +63,6 @@ pub(crate) fn filter(index: usize, operator: Operator, values: &[String]) -> Val
 }
 
 /// A filter with one value.
-pub(crate) fn only(index: usize, operator: Operator, value: impl ToString) -> Value {
+pub(crate) fn only(index: usize, operator: Operator, value: &(impl ToString + ?Sized)) -> Value {
     filter(index, operator, &[value.to_string()])
 }

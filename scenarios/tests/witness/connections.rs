@@ -119,7 +119,7 @@ fn of_socket(ty: ArgType, operator: Operator, number: u16) -> Case {
     let told = length.unwrap_or(MAPPED_LENGTH);
     Case {
         operator,
-        filters: vec![filter(0, operator, &values), only(2, Operator::Equal, told)],
+        filters: vec![filter(0, operator, &values), only(2, Operator::Equal, &told)],
         other_filters: None,
         hit: steps(hit),
         miss: steps(miss),
@@ -162,7 +162,7 @@ fn of_address(operator: Operator, number: u16) -> Case {
         json!({"sockaddr_arg": {"addr": hit.source.0.trim_matches(['[', ']']), "port": hit.source.1}});
     Case {
         operator,
-        filters: vec![filter(1, operator, &values), only(2, Operator::Equal, length)],
+        filters: vec![filter(1, operator, &values), only(2, Operator::Equal, &length)],
         other_filters: None,
         hit: steps(hit),
         miss: steps(miss),
@@ -185,7 +185,7 @@ fn of_packet(operator: Operator, number: u16) -> Case {
         _ => Operator::SPort,
     };
     let port = if own == Operator::DPort { ends.destination.1 } else { ends.source.1 };
-    let own = only(index, own, port);
+    let own = only(index, own, &port);
     let (mut values, mut hit, mut miss) = rule(operator, ends);
     let mut other_filters = None;
     if operator == Operator::Protocol {

@@ -16,7 +16,7 @@ pub(crate) fn witness(ty: ArgType, operators: &[Operator]) -> Witness {
         let step = |value| vec![Step::Number { value: register(ty, value).to_string(), case }];
         Case {
             operator: *operator,
-            filters: vec![filter(1, *operator, &values), only(2, Operator::Equal, case)],
+            filters: vec![filter(1, *operator, &values), only(2, Operator::Equal, &case)],
             other_filters: None,
             hit: step(hit),
             miss: step(miss),

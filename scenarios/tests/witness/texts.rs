@@ -78,7 +78,7 @@ impl Way {
 
     fn case(&self, ty: ArgType, operator: Operator, start: &str, files: &mut Vec<PreparedFile>) -> Case {
         let seen = |name: &str| format!("{}{start}{name}", self.folder);
-        let own = only(self.index, Operator::Prefix, seen(""));
+        let own = only(self.index, Operator::Prefix, &seen(""));
         let rule = |values: &[String]| vec![own.clone(), filter(self.index, operator, values)];
         if matches!(operator, Operator::FileType | Operator::NotFileType) {
             return self.case_of_file_type(ty, operator, start, files);
@@ -115,7 +115,7 @@ impl Way {
         start: &str,
         files: &mut Vec<PreparedFile>,
     ) -> Case {
-        let own = only(self.index, Operator::Prefix, format!("{}{start}", self.folder));
+        let own = only(self.index, Operator::Prefix, &format!("{}{start}", self.folder));
         let rule = |value: &str| vec![own.clone(), only(self.index, operator, value)];
         let (name, pipe) = (format!("{start}file"), format!("{start}pipe"));
         if matches!(ty, ArgType::LinuxBinprm | ArgType::Kiocb) {
