@@ -16,7 +16,7 @@ use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
 use quell_wire::write::{self, TooLarge};
 
 use super::error::{CompileError, Place};
-use super::{canonical, config, search, sets};
+use super::{canonical, config, entries as filters, search, sets};
 
 /// String values of one entry that are compared one by one.
 const INLINE_STRINGS: usize = 8;
@@ -32,45 +32,37 @@ const LISTED_NUMBERS: u64 = 65_536;
 pub(super) fn place(selectors: &mut [SelectorTree]) -> Result<Sets, CompileError> {
     let mut out = Sets::default();
     searches(selectors, &mut out)?;
-    let mut moves = Vec::new();
+    let mut moved = Vec::new();
     for (place, entry) in entries(selectors) {
         if let ValueTree::Ranges(written) = &mut entry.values {
             *written = canonical::ranges(written, entry.arg_type.is_signed());
         }
-        moves.push(must_move(place, entry)?);
+        moved.push(if must_move(place, entry)? { Some(take(entry)) } else { None });
     }
-    let trimmed = |moves: &[bool], selectors: &[SelectorTree]| {
-        let mut trimmed = selectors.to_vec();
-        for ((_, entry), moves) in entries(&mut trimmed).zip(moves) {
-            if *moves {
-                entry.values = ValueTree::Set(1);
-            }
-        }
-        trimmed
-    };
     loop {
-        let inline = trimmed(&moves, selectors);
-        let words = config::inline_words(&inline);
+        let words = config::inline_words(selectors);
         let (cost, error): (fn(&ValueTree) -> usize, _) = if words > MAX_INLINE_WORDS.into() {
             (string_cost, CompileError::TooManyComparisons { words })
-        } else if let Err(error @ TooLarge { .. }) = write::selectors(&inline) {
+        } else if let Err(error @ TooLarge { .. }) = write::selectors(selectors) {
             (byte_cost, error.into())
         } else {
             break;
         };
-        let candidates = entries(selectors).map(|(_, entry)| (movable(entry), cost(&entry.values)));
-        let best = candidates
-            .zip(&mut moves)
-            .filter(|((movable, cost), moved)| *movable && *cost > 0 && !**moved)
-            // The last of equals is as good as the first, as long as it is always the same.
-            .max_by_key(|((_, cost), _)| *cost);
-        match best {
-            Some((_, moved)) => *moved = true,
+        // The last of equals is as good as the first, as long as it is always the same.
+        let candidates = entries(selectors).zip(&mut moved).filter(|((_, entry), _)| movable(entry));
+        let best = candidates.max_by_key(|((_, entry), _)| cost(&entry.values));
+        match best.filter(|((_, entry), _)| cost(&entry.values) > 0) {
+            Some(((_, entry), moved)) => *moved = Some(take(entry)),
             None => return Err(error),
         }
     }
-    to_sets(selectors, &moves, &mut out)?;
+    to_sets(selectors, &moved, &mut out)?;
     Ok(out)
+}
+
+/// Takes the values out of an entry; the number of the set is given when all of them are known.
+fn take(entry: &mut EntryTree) -> ValueTree {
+    std::mem::replace(&mut entry.values, ValueTree::Set(0))
 }
 
 /// Every entry, with its place.
@@ -162,10 +154,13 @@ fn must_move(place: Place, entry: &EntryTree) -> Result<bool, CompileError> {
     }
 }
 
-/// Whether the entry's values can be a set. Few ranges cannot: their normal form is as written.
+/// Whether the entry's values can be a set. Few ranges cannot: their normal form is as written. Nor can the entry behind
+/// those of isNamespaceCapability, by which a reader of the bytes knows them.
 fn movable(entry: &EntryTree) -> bool {
     match kind(entry) {
         None => false,
+        Some(_) if matches!(entry.values, ValueTree::Set(_)) => false,
+        Some(_) if *entry == filters::outside_initial_user_namespace() => false,
         Some(SetKind::Prefixes | SetKind::Postfixes) => {
             sets::longest(&entry.values) <= MAX_AFFIX_SET_BYTES as usize
         }
@@ -194,23 +189,29 @@ fn byte_cost(values: &ValueTree) -> usize {
     }
 }
 
-/// Moves the values; sets with the same members in the same order are one.
-fn to_sets(selectors: &mut [SelectorTree], moves: &[bool], out: &mut Sets) -> Result<(), CompileError> {
-    let mut known: HashMap<(u32, u32, ValueKey), u32> = HashMap::new();
-    for ((_, entry), _) in entries(selectors).zip(moves).filter(|(_, moves)| **moves) {
-        let Some(kind) = kind(entry) else { continue };
-        entry.longest = u32::try_from(sets::longest(&entry.values)).unwrap_or(u32::MAX);
+/// Numbers the sets; those with the same members in the same order are one.
+fn to_sets(
+    selectors: &mut [SelectorTree],
+    moved: &[Option<ValueTree>],
+    out: &mut Sets,
+) -> Result<(), CompileError> {
+    let mut known: HashMap<(u32, u32, ValueKey<'_>), u32> = HashMap::new();
+    for ((_, entry), values) in entries(selectors).zip(moved) {
+        let (Some(kind), Some(values)) = (kind(entry), values) else { continue };
+        entry.longest = u32::try_from(sets::longest(values)).unwrap_or(u32::MAX);
         let next = u32::try_from(known.len() + 1).unwrap_or(u32::MAX);
-        let number = *known.entry((kind.number(), owner(entry), key(&entry.values))).or_insert_with(|| {
-            sets::add(out, kind, next, &entry.values);
+        let number = *known.entry((kind.number(), owner(entry), key(values))).or_insert_with(|| {
+            sets::add(out, kind, next, values);
             next
         });
         entry.values = ValueTree::Set(number);
+        // Here, because listing the ranges of every entry first could take a lot of memory.
+        sets::check_sizes(out)?;
     }
     if known.len() > MAX_SETS as usize {
         return Err(CompileError::TooManySets { needed: known.len() });
     }
-    sets::check_sizes(out)
+    Ok(())
 }
 
 /// Whose set it is: `host_ns` stands for another number in each kind of namespace, so those share no set.
@@ -221,23 +222,22 @@ fn owner(entry: &EntryTree) -> u32 {
 
 /// Values as something that can be looked up.
 #[derive(PartialEq, Eq, Hash)]
-enum ValueKey {
-    Numbers(Vec<(u64, u64)>),
-    Strings(Vec<Vec<u8>>),
+enum ValueKey<'a> {
+    Numbers(&'a [u64]),
+    Ranges(&'a [(u64, u64)]),
+    Strings(&'a [Vec<u8>]),
     Networks(Vec<(u32, u32, [u8; 16])>),
 }
 
-fn key(values: &ValueTree) -> ValueKey {
+fn key(values: &ValueTree) -> ValueKey<'_> {
     match values {
-        ValueTree::Numbers(numbers) => {
-            ValueKey::Numbers(numbers.iter().map(|number| (*number, *number)).collect())
-        }
-        ValueTree::Ranges(ranges) => ValueKey::Numbers(ranges.clone()),
-        ValueTree::Strings(strings) => ValueKey::Strings(strings.clone()),
+        ValueTree::Numbers(numbers) => ValueKey::Numbers(numbers),
+        ValueTree::Ranges(ranges) => ValueKey::Ranges(ranges),
+        ValueTree::Strings(strings) => ValueKey::Strings(strings),
         ValueTree::Networks(networks) => {
             ValueKey::Networks(networks.iter().map(|own| (own.family, own.bits, own.address)).collect())
         }
-        ValueTree::Set(_) => ValueKey::Numbers(vec![]),
+        ValueTree::Set(_) => ValueKey::Numbers(&[]),
     }
 }
 

@@ -272,3 +272,11 @@ fn every_refusal_says_where_and_what_to_do() {
         assert!(text.chars().next().is_some_and(char::is_lowercase), "{text}");
     }
 }
+
+#[test]
+fn the_entry_of_a_namespace_capability_stays_where_decoding_finds_it() {
+    let guard = filters::outside_initial_user_namespace();
+    assert!(!movable(&guard));
+    let numbers = ValueTree::Numbers(vec![7]);
+    assert!(movable(&EntryTree { values: numbers, ..guard }), "any other number may move");
+}
