@@ -145,7 +145,8 @@ pub struct Arg {
     /// How to read it.
     pub ty: ArgType,
     /// Position **from 0** of the argument with the size in bytes, or the count of buffers (`sizeArgIndex`, which counts from 1,
-    /// minus one). Set exactly for [`ArgType::CharBuf`] and [`ArgType::CharIovec`]; the argument need not be listed in `args`.
+    /// minus one). Set only for [`ArgType::CharBuf`] and [`ArgType::CharIovec`], and always unless `return_copy`: then the size may
+    /// be what the call returns. The argument need not be listed in `args`.
     pub size_arg: Option<u8>,
     /// `resolve`: members and indexes to follow from there by the kernel's type information; empty: the value itself.
     pub resolve: Vec<Step>,

@@ -31,6 +31,9 @@ pub enum Domain {
 pub const COMPAT_SYSCALL_BIT: u64 = 1 << 31;
 /// What stands before the name of a system call of the 32-bit ABI.
 pub const COMPAT_ABI: &str = "i386/";
+/// What stands before `sys_` in the kernel's names of the entries of both ABIs.
+const NATIVE_ENTRY: &str = "__x64_";
+const COMPAT_ENTRY: &str = "__ia32_";
 /// Highest number of a capability set's bit.
 pub const LAST_CAPABILITY: u64 = 63;
 /// Highest signal (SIGRTMAX).
@@ -217,12 +220,13 @@ fn errors() -> impl Iterator<Item = (String, u64)> {
 
 fn system_call(name: &str) -> Option<u64> {
     let plain = |name: &str| name.strip_prefix("sys_").unwrap_or(name).to_owned();
-    if let Some(compat) = name.strip_prefix(COMPAT_ABI) {
+    let compat = name.strip_prefix(COMPAT_ABI).or_else(|| name.strip_prefix(COMPAT_ENTRY));
+    if let Some(compat) = compat {
         let name = plain(compat);
         let call = syscalls::x86::Sysno::iter().find(|call| call.name() == name)?;
         return Some(u64::try_from(call.id()).ok()? | COMPAT_SYSCALL_BIT);
     }
-    let name = plain(name);
+    let name = plain(name.strip_prefix(NATIVE_ENTRY).unwrap_or(name));
     let call = syscalls::x86_64::Sysno::iter().find(|call| call.name() == name)?;
     u64::try_from(call.id()).ok()
 }
@@ -297,6 +301,8 @@ mod tests {
     #[case(Domain::SystemCall, "write", Some(1))]
     #[case(Domain::SystemCall, "sys_write", Some(1))]
     #[case(Domain::SystemCall, "i386/sys_write", Some(0x8000_0004))]
+    #[case(Domain::SystemCall, "__x64_sys_write", Some(1))]
+    #[case(Domain::SystemCall, "__ia32_sys_write", Some(0x8000_0004))]
     #[case(Domain::SystemCall, "wrote", None)]
     fn names_of_each_domain(#[case] domain: Domain, #[case] name: &str, #[case] expected: Option<u64>) {
         assert_eq!(domain.number(name), expected);

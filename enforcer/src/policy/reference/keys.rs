@@ -45,7 +45,10 @@ pub(super) const MEANINGS: &[(&str, &str)] = &[
     ("type", "an argument type, see below"),
     ("a matchCapabilities entry.type", "`Effective` (the default), `Inheritable` or `Permitted`"),
     ("a lists entry.type", "`syscalls` for names of system calls; else none"),
-    ("sizeArgIndex", "of a buffer: the argument with its size, **from 1**"),
+    (
+        "sizeArgIndex",
+        "of a buffer: the argument with its size, **from 1**; with `returnCopy` it may be left to what the call returns",
+    ),
     ("returnCopy", "read a buffer when the function returns"),
     ("maxData", "of a buffer: post more than fits one event"),
     ("resolve", "members to follow, `a.b[3].c`; up to 10 steps"),

@@ -50,7 +50,7 @@ fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
 }
 
 fn keys(out: &mut String) {
-    out.push_str("## Keys\n\nAn unknown key is an error (`P005`), and so is a key without a value.\n\n");
+    out.push_str("## Keys\n\nAn unknown key is an error (`P005`), and so is a key without a value, except for selectors of pods, containers, hosts and nodes.\n\n");
     for schema in ALL {
         out.push_str(&format!("### {}\n\n| key | meaning |\n|---|---|\n", capitalised(schema.what)));
         for key in schema.keys {

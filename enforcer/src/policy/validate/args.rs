@@ -34,14 +34,9 @@ pub(super) struct Args {
     pub(super) data_start: usize,
 }
 
-/// Reads both; `returns` is whether the return is looked at, when that is known.
-pub(super) fn args(
-    walk: &mut Walk<'_>,
-    fields: &Fields<'_>,
-    place: Place,
-    returns: Option<bool>,
-) -> Option<Args> {
-    let args = walk.entries(fields, "args", limit(MAX_ARGS), |walk, item| arg(walk, item, place, returns));
+/// Reads both.
+pub(super) fn args(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place) -> Option<Args> {
+    let args = walk.entries(fields, "args", limit(MAX_ARGS), |walk, item| arg(walk, item, place));
     let data = walk.entries(fields, "data", limit(MAX_ARGS), data);
     let all = args.and_then(|args| checked(walk, args, place));
     let (mut all, data) = (all?, data?);
@@ -149,7 +144,7 @@ pub(super) fn at_syscall(walk: &mut Walk<'_>, arg: &Arg) -> Option<()> {
     None
 }
 
-fn arg(walk: &mut Walk<'_>, node: &Node, place: Place, returns: Option<bool>) -> Option<Arg> {
+fn arg(walk: &mut Walk<'_>, node: &Node, place: Place) -> Option<Arg> {
     let fields = walk.mapping(node, &ARG)?;
     let label = optional_text(walk, &fields, "label");
     let (last, why) = if place.fields_of_tracepoint {
@@ -185,16 +180,7 @@ fn arg(walk: &mut Walk<'_>, node: &Node, place: Place, returns: Option<bool>) ->
             return None;
         }
     }
-    if return_copy && returns == Some(false) {
-        let span = fields.key_span("returnCopy").unwrap_or(node.span);
-        walk.push(
-            Diagnostic::new(Code::ReturnKeys, span, "`returnCopy`, and the return is not looked at")
-                .label("would read the argument when the function returns")
-                .help("add `return: true` to the hook"),
-        );
-        return None;
-    }
-    let size_arg = size_of(walk, node, &fields, ty, index, size_arg)?;
+    let size_arg = size_of(walk, node, &fields, ty, index, size_arg, return_copy)?;
     Some(Arg {
         source: ArgSource::Argument(index),
         ty,
@@ -211,7 +197,8 @@ const fn is_buffer(ty: ArgType) -> bool {
     matches!(ty, ArgType::CharBuf | ArgType::CharIovec)
 }
 
-/// Exactly buffers have a size argument. `written` is what sizeArgIndex says, `Some(None)` when it is wrong.
+/// Exactly buffers have a size argument; one that is read at the return may go by what the call returns. `written` is what
+/// sizeArgIndex says, `Some(None)` when it is wrong.
 fn size_of(
     walk: &mut Walk<'_>,
     node: &Node,
@@ -219,6 +206,7 @@ fn size_of(
     ty: ArgType,
     index: u8,
     written: Option<Option<u8>>,
+    return_copy: bool,
 ) -> Option<Option<u8>> {
     let name = ty.name();
     let found = match (is_buffer(ty), written) {
@@ -231,6 +219,7 @@ fn size_of(
                 .label("sizeArgIndex counts from 1, index from 0")
                 .help("point it at the argument with the number of bytes")
         }
+        (true, None) if return_copy => return Some(None),
         (true, None) => {
             let unit = if ty == ArgType::CharIovec { "buffers" } else { "bytes" };
             Diagnostic::new(Code::SizeArg, node.span, format!("type `{name}` needs sizeArgIndex"))

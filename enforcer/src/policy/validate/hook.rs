@@ -235,7 +235,7 @@ fn parts<'n>(
     returns: Option<&Returns>,
     defined: &Defined<'n>,
 ) -> Option<Parts> {
-    let args = args::args(walk, fields, place, returns.map(|returns| returns.returns));
+    let args = args::args(walk, fields, place);
     let message = optional_text(walk, fields, "message");
     let tags = tags(walk, fields);
     // Filters are checked against the arguments; with wrong ones every filter would be a finding of its own.

@@ -175,6 +175,26 @@ fn data_stands_behind_the_arguments() {
 }
 
 #[test]
+fn a_list_of_system_calls_is_their_numbers_whatever_the_type() {
+    let policy = accepted(
+        "  lists: [{name: dups, type: syscalls, values: [sys_dup, sys_dup2, __ia32_sys_dup]}]\n  tracepoints:\n  - subsystem: \
+         raw_syscalls\n    event: sys_enter\n    args: [{index: 4, type: uint64}]\n    selectors: [{matchArgs: [{index: 4, \
+         operator: InMap, values: [list:dups]}]}]\n",
+    );
+    let numbers = [32, 33, 0x8000_0029].map(|number| (number, number)).to_vec();
+    assert_eq!(policy.hooks[0].selectors[0].args[0].values, Values::Ranges(numbers));
+}
+
+#[test]
+fn a_buffer_that_is_read_at_the_return_may_go_by_what_the_call_returns() {
+    let policy = accepted(
+        "  kprobes:\n  - call: sys_read\n    args: [{index: 1, type: char_buf, returnCopy: true}]\n",
+    );
+    let arg = &policy.hooks[0].args[0];
+    assert_eq!((arg.size_arg, arg.return_copy), (None, true));
+}
+
+#[test]
 fn arguments_and_data_share_their_limit() {
     let of = |data: usize| {
         let data = vec!["{type: int, source: current_task, resolve: pid}"; data].join(", ");

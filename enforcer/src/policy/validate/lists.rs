@@ -23,6 +23,8 @@ pub(in crate::policy) const UNSUPPORTED_LIST_TYPES: &[&str] = &["generated_sysca
 
 /// A list that may be used; its entries are judged where they are.
 pub(super) struct List<'n> {
+    /// `type: syscalls`: every entry is the name of a system call.
+    pub(super) syscalls: bool,
     pub(super) values: &'n [Node],
     /// Whether the list itself was wrong; what uses it is then not judged.
     pub(super) broken: bool,
@@ -80,7 +82,8 @@ pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
         };
         let known = kind != Some(true) || values.is_none_or(|values| are_system_calls(walk, values));
         let broken = kind.is_none() || values.is_none() || !known;
-        lists.insert(name, List { values: values.unwrap_or(&[]), broken });
+        let syscalls = kind.unwrap_or(false);
+        lists.insert(name, List { syscalls, values: values.unwrap_or(&[]), broken });
         Some(())
     });
     lists

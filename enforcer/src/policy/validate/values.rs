@@ -150,7 +150,14 @@ fn expand<'n>(
         }
         let list = lists::find(walk, defined?, name, node.span)?;
         walk.spend(list.values.len(), node.span)?;
-        all.extend(list.values.iter().cloned());
+        all.extend(list.values.iter().map(|node| match &node.value {
+            // Whatever the type of the argument, these are numbers of system calls.
+            Value::Text(name) if list.syscalls => {
+                let number = Domain::SystemCall.number(name).map(|number| Value::Integer(number.into()));
+                Node { value: number.unwrap_or_else(|| node.value.clone()), span: node.span }
+            }
+            _ => node.clone(),
+        }));
     }
     let most = limit(crate::policy::typing::most_values(op));
     if let Some(over) = all.get(most) {
