@@ -110,9 +110,13 @@ impl Operator {
     #[must_use]
     pub const fn values(self, bytes: bool) -> ValueKind {
         match self {
-            Self::Gt | Self::Lt | Self::Mask | Self::NotMask | Self::Protocol | Self::Family | Self::State => {
-                ValueKind::Numbers
-            }
+            Self::Gt
+            | Self::Lt
+            | Self::Mask
+            | Self::NotMask
+            | Self::Protocol
+            | Self::Family
+            | Self::State => ValueKind::Numbers,
             Self::CapabilitiesGained | Self::FileType | Self::NotFileType => ValueKind::Numbers,
             Self::InMap | Self::NotInMap | Self::InRange | Self::NotInRange => ValueKind::Ranges,
             Self::SPort | Self::NotSPort | Self::DPort | Self::NotDPort => ValueKind::Ranges,

@@ -36,8 +36,10 @@ pub const TABLES: &[(&str, &[Code])] = &[
 /// member with number N; NotMask, which has no bit, counts as Mask.
 #[must_use]
 pub fn groups() -> Vec<(&'static str, &'static str, u64)> {
-    let operators = |are: fn(Operator) -> bool| bits(Operator::ALL.iter().filter(|own| are(**own)), Operator::number);
-    let types = |are: fn(ArgType) -> bool| bits(ArgType::ALL.iter().filter(|own| are(**own)), ArgType::number);
+    let operators =
+        |are: fn(Operator) -> bool| bits(Operator::ALL.iter().filter(|own| are(**own)), Operator::number);
+    let types =
+        |are: fn(ArgType) -> bool| bits(ArgType::ALL.iter().filter(|own| are(**own)), ArgType::number);
     vec![
         (
             "QUELL_NEGATIVE_OPERATORS",

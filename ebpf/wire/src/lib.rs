@@ -6,6 +6,7 @@
 //!
 //! Everything is little-endian, and every record is free of implicit padding (tested).
 
+pub mod capacity;
 pub mod code;
 pub mod emit_c;
 pub mod event;
