@@ -160,8 +160,8 @@ pub const EXAMPLES: &[Example] = &[
         FILE,
         "matchArgs: [{index: 0, operator: Postfix, values: [/authorized_keys]}]",
         "files of this name",
-        "{args: [{whole: /root/.ssh/authorized_keys}]}",
-        "{args: [{whole: /root/.ssh/authorized_keys2}]}",
+        "{args: [{whole: /srv/keys/authorized_keys}]}",
+        "{args: [{whole: /srv/keys/authorized_keys2}]}",
     ),
     of(
         Operator::NotPostfix,
