@@ -155,11 +155,19 @@ static __always_inline void quell_read_buffers(__u64 vector, __u64 count, struct
 /* Bytes of the path in struct sockaddr_un (uapi). */
 #define QUELL_UNIX_PATH_BYTES 108
 
+/* At most QUELL_UNIX_PATH_BYTES, as the caller says. A mask right at its use, which the compiler must not leave out: older
+ * verifiers forget the bounds of a number that was kept in memory meanwhile. */
+static __always_inline __u64 quell_unix_bound(__u64 most)
+{
+	quell_opaque(most);
+	return most & 127;
+}
+
 /* The path of a socket of the file system: it ends at a NUL, or where the address ends. */
 static __always_inline void quell_read_unix_path(__u64 path, __u64 most, bool kernel, struct quell_arg *arg, __u8 *slot)
 {
-	long length = kernel ? bpf_probe_read_kernel_str(slot, most + 1, (const void *)path) :
-			       bpf_probe_read_user_str(slot, most + 1, (const void *)path);
+	long length = kernel ? bpf_probe_read_kernel_str(slot, quell_unix_bound(most) + 1, (const void *)path) :
+			       bpf_probe_read_user_str(slot, quell_unix_bound(most) + 1, (const void *)path);
 
 	if (length < 0) {
 		quell_unreadable_buffer(arg, length, kernel);
@@ -196,10 +204,6 @@ static __always_inline void quell_read_sockaddr_un(__u64 pointer, __u64 size, st
 		return;
 	}
 	pointer += sizeof(__u16);
-	/* Keeps the bound that the verifier saw on the register that the helpers get. */
-	asm volatile("" : "+r"(most));
-	if (most > QUELL_UNIX_PATH_BYTES)
-		return;
 	if (begin[2]) {
 		quell_read_unix_path(pointer, most, kernel, arg, slot);
 		return;
@@ -215,8 +219,8 @@ static __always_inline void quell_read_sockaddr_un(__u64 pointer, __u64 size, st
 	arg->status = QUELL_ARG_OK;
 	if (!most)
 		return;
-	error = kernel ? bpf_probe_read_kernel(slot, most, (const void *)pointer) :
-			 bpf_probe_read_user(slot, most, (const void *)pointer);
+	error = kernel ? bpf_probe_read_kernel(slot, quell_unix_bound(most), (const void *)pointer) :
+			 bpf_probe_read_user(slot, quell_unix_bound(most), (const void *)pointer);
 	if (error)
 		quell_unreadable_buffer(arg, error, kernel);
 	else
