@@ -286,3 +286,27 @@ fn process_filters_must_all_hold(#[case] entries: &str, #[case] matches: bool) {
     let verdict = evaluate(&pids(entries), &called_by(HOST, ancestors));
     assert_eq!(verdict, if matches { hit(Action::Sigkill) } else { Verdict::NotMatched });
 }
+
+#[rstest]
+#[case(Some(Value::Integer(5)), Some(true))]
+#[case(Some(Value::Integer(u64::MAX)), Some(false))]
+#[case(None, None)]
+fn what_a_function_returned_decides_the_actions_on_return(
+    #[case] value: Option<Value>,
+    #[case] matches: Option<bool>,
+) {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  - call: f\n    \
+                syscall: false\n    return: true\n    returnArg: {index: 0, type: int}\n    selectors:\n    - matchReturnArgs: \
+                [{index: 0, operator: GT, values: [0]}]\n      matchReturnActions: [{action: Post}]\n";
+    let hook = parse_one(&Source::new("t", text)).unwrap().hooks.remove(0);
+    let context = Context { args: vec![], returned: value.map(argument), ..of(Value::NoPath) };
+    // Nothing is asked of the arguments, so every call matches when it begins.
+    assert_eq!(evaluate(&hook, &context), hit(POST));
+    let expected = match matches {
+        Some(true) => hit(POST),
+        Some(false) => Verdict::NotMatched,
+        None => Verdict::Unreadable,
+    };
+    assert_eq!(evaluate_return(&hook, 0, &context), Some(expected));
+    assert_eq!(evaluate_return(&hook, 1, &context), None);
+}

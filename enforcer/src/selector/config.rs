@@ -71,9 +71,13 @@ fn entry_counts(selectors: &[SelectorTree]) -> impl Iterator<Item = usize> {
 /// String comparisons that the verifier walks at most: in every section that has any, as many as in the largest one.
 pub(super) fn inline_words(selectors: &[SelectorTree]) -> u64 {
     let most = |counts: &mut dyn Iterator<Item = usize>| u64::from(most(counts));
-    let with_strings = |(_, entries): &&(Section, Vec<EntryTree>)| entries.iter().any(|entry| string_words(entry) > 0);
-    let sections: BTreeSet<Section> =
-        selectors.iter().flat_map(|tree| tree.sections.iter().filter(with_strings)).map(|(section, _)| *section).collect();
+    let with_strings =
+        |(_, entries): &&(Section, Vec<EntryTree>)| entries.iter().any(|entry| string_words(entry) > 0);
+    let sections: BTreeSet<Section> = selectors
+        .iter()
+        .flat_map(|tree| tree.sections.iter().filter(with_strings))
+        .map(|(section, _)| *section)
+        .collect();
     u64::from(count(sections.len()))
         .saturating_mul(most(&mut entry_counts(selectors)))
         .saturating_mul(most(&mut entries(selectors).map(string_values)))

@@ -140,6 +140,20 @@ fn namespaces_of_this_machine_take_the_place_of_host_ns() {
     });
 }
 
+#[test]
+fn a_set_of_namespaces_gets_the_number_of_this_machine_once() {
+    let ids: Vec<_> = (1..=65).map(|number: u32| number.to_string()).collect();
+    let text = EVERYTHING.replace("host_ns, \"4026531836\"", &format!("host_ns, {}", ids.join(", ")));
+    let compiled = compile::hook(&parse(&text).hooks[0], 0).unwrap();
+    let numbers = |hook: &CompiledHook| hook.sets.numbers.iter().map(|key| key.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&compiled), (0..=65).collect::<Vec<u64>>());
+    let mut host = [77; 10];
+    host[3] = 5;
+    let resolved = resolve(&compiled, &host).unwrap();
+    let expected: Vec<u64> = [5, 1, 2, 3, 4].into_iter().chain(6..=65).collect();
+    assert_eq!(numbers(&resolved), expected);
+}
+
 /// The first hook, its trees changed.
 fn changed(change: impl FnOnce(&mut Vec<SelectorTree>, &mut CompiledHook)) -> Result<Hook, DecodeError> {
     let policy = parse(EVERYTHING);

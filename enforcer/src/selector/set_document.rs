@@ -1,6 +1,7 @@
 //! Sets, search tables and constants as a JSON document has them: complete, and each member as a person would write it.
 
 use quell_wire::hook::HookConfig;
+use quell_wire::limits::{MAX_SEARCHES, MAX_SET_MEMBERS};
 use quell_wire::schema::WireRecord;
 use quell_wire::selector::{
     AFFIX_PREFIX_BITS, AffixKey, NETWORK_PREFIX_BITS, NetworkKey, NumberKey, SearchTable, StringKey,
@@ -68,6 +69,20 @@ pub enum PartError {
         /// Kind of the set.
         kind: &'static str,
     },
+    /// More members than a map holds.
+    #[error("there are {found} members in sets of {kind}, at most {MAX_SET_MEMBERS} are possible")]
+    Members {
+        /// Kind of the sets.
+        kind: &'static str,
+        /// How many members.
+        found: usize,
+    },
+    /// More search tables than a hook has.
+    #[error("there are {found} search tables, at most {MAX_SEARCHES} are possible")]
+    Searches {
+        /// How many.
+        found: usize,
+    },
     /// A search table of another size.
     #[error("a search table has {found} bytes instead of {}", SearchTable::SIZE)]
     Search {
@@ -109,6 +124,9 @@ impl SetsDocument {
     /// # Errors
     /// When a member has no key.
     pub fn sets(&self) -> Result<Sets, PartError> {
+        if self.searches.len() > MAX_SEARCHES as usize {
+            return Err(PartError::Searches { found: self.searches.len() });
+        }
         Ok(Sets {
             numbers: keys(&self.numbers, "numbers", |set, number| {
                 Some(NumberKey { set, reserved: 0, number: *number })
@@ -146,6 +164,11 @@ fn keys<T, K>(
     kind: &'static str,
     key: impl Fn(u32, &T) -> Option<K>,
 ) -> Result<Vec<K>, PartError> {
+    // A key takes far more bytes than its member in the document.
+    let found = groups.iter().map(|group| group.members.len()).sum();
+    if found > MAX_SET_MEMBERS as usize {
+        return Err(PartError::Members { kind, found });
+    }
     let members = groups.iter().flat_map(|group| group.members.iter().map(|member| (group.set, member)));
     members.map(|(set, member)| key(set, member).ok_or(PartError::Member { set, kind })).collect()
 }
@@ -220,4 +243,52 @@ pub fn config(constants: &Map<String, Value>) -> Result<HookConfig, PartError> {
         return Err(PartError::Constant(unknown.clone()));
     }
     HookConfig::read(&bytes).ok_or_else(|| PartError::Constant(String::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn constants_come_back_from_their_names() {
+        let config = HookConfig {
+            operators: u64::MAX,
+            hook: 7,
+            arg_size: [255, 1, 2, 3, u32::MAX],
+            ..HookConfig::default()
+        };
+        let written = constants(&config);
+        assert_eq!(written["operators"], u64::MAX);
+        assert_eq!(super::config(&written).unwrap(), config);
+    }
+
+    #[rstest]
+    #[case("hook", Some(Value::from(1_u64 << 32)))]
+    #[case("hook", Some(Value::from(-1)))]
+    #[case("hook", None)]
+    #[case("arg_type", Some(Value::from(vec![1, 2])))]
+    #[case("more", Some(Value::from(1)))]
+    fn other_constants_are_refused_by_name(#[case] key: &str, #[case] value: Option<Value>) {
+        let mut written = constants(&HookConfig::default());
+        match value {
+            Some(value) => drop(written.insert(key.to_owned(), value)),
+            None => drop(written.remove(key)),
+        }
+        assert_eq!(config(&written), Err(PartError::Constant(key.to_owned())));
+    }
+
+    #[test]
+    fn members_that_fit_no_key_or_no_map_are_refused() {
+        let strings =
+            |members| SetsDocument { strings: vec![Group { set: 3, members }], ..SetsDocument::default() };
+        let long = strings(vec![TextOrBytes(vec![b'x'; 257])]);
+        assert_eq!(long.sets(), Err(PartError::Member { set: 3, kind: "strings" }));
+        let many = strings(vec![TextOrBytes(vec![]); MAX_SET_MEMBERS as usize + 1]);
+        let found = MAX_SET_MEMBERS as usize + 1;
+        assert_eq!(many.sets(), Err(PartError::Members { kind: "strings", found }));
+        let table = SetsDocument { searches: vec![Base64(vec![0; 10])], ..SetsDocument::default() };
+        assert_eq!(table.sets(), Err(PartError::Search { found: 10 }));
+    }
 }
