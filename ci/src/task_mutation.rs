@@ -89,7 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     let caught = results.iter().filter(|(_, _, outcome)| outcome.caught).count();
     if args.bless {
-        fs::write(root().join(TABLE), table(&results)?).with_context(|| format!("failed to write {TABLE}"))?;
+        fs::write(root().join(TABLE), table(&results)?)
+            .with_context(|| format!("failed to write {TABLE}"))?;
         println!("{TABLE}: written");
     }
     let names: Vec<&str> = results.iter().map(|(_, bug, _)| bug.name.as_str()).collect();
@@ -109,7 +110,8 @@ fn read() -> Result<Vec<Bug>> {
 fn choose<'a>(bugs: &'a [Bug], args: &Args) -> Result<Vec<(usize, &'a Bug)>> {
     let numbered = || bugs.iter().enumerate().map(|(at, bug)| (at + 1, bug));
     if args.rotating {
-        let day = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs() / DAY_S;
+        let day = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs()
+            / DAY_S;
         let today = usize::try_from(day % bugs.len().max(1) as u64)?;
         return Ok(numbered().skip(today).take(1).collect());
     }
@@ -157,6 +159,10 @@ fn copy_tree(to: &Path) -> Result<()> {
         .context("failed to list the files of the repository")?;
     let mut kept = Vec::new();
     for name in listed.split('\0').filter(|name| !name.is_empty()) {
+        // Inside of the repository cargo finds its settings in any case, and would join both files.
+        if name == ".cargo/config.toml" && to.starts_with(root()) {
+            continue;
+        }
         let (from, to) = (root().join(name), to.join(name));
         // A file that was deleted and is still in the index.
         let Ok(content) = fs::read(&from) else { continue };
@@ -204,7 +210,7 @@ fn compare(place: &Path, cases: u64) -> Result<Outcome> {
     ensure!(built.status.success(), "it does not build:\n{}", String::from_utf8_lossy(&built.stdout));
     let program = target.join("x86_64-unknown-linux-gnu/mutation/quell-differential");
     let out = place.join("out");
-    let compared = duct::cmd!(program, "host", "--cases", cases.to_string(), "--out", &out)
+    let compared = duct::cmd!(program, "host", "--stop", "--cases", cases.to_string(), "--out", &out)
         .dir(&tree)
         .stderr_to_stdout()
         .stdout_capture()
@@ -274,7 +280,8 @@ mod tests {
     #[test]
     fn bugs_are_chosen_by_number_name_or_day() {
         let bugs = read().unwrap();
-        let numbers = |args: &Args| choose(&bugs, args).unwrap().iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        let numbers =
+            |args: &Args| choose(&bugs, args).unwrap().iter().map(|(number, _)| *number).collect::<Vec<_>>();
         assert_eq!(numbers(&args(None, false)).len(), bugs.len());
         assert_eq!(numbers(&args(Some("2"), false)), [2]);
         assert_eq!(numbers(&args(Some(&bugs[2].name), false)), [3]);

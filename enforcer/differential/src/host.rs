@@ -121,6 +121,17 @@ impl Processor {
     }
 }
 
+/// What happens after the first difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Differences are counted, the first one is shown.
+    Count,
+    /// Every one is made small and printed in one line.
+    ShowEvery,
+    /// Nothing more is compared.
+    Stop,
+}
+
 /// What a comparison came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -162,19 +173,21 @@ pub struct First {
 
 /// Compares so many calls on so many threads. The result depends on the seed and the number of cases alone.
 #[must_use]
-pub fn run(cases: u64, seed: u64, threads: usize, every: bool, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
+pub fn run(cases: u64, seed: u64, threads: usize, after: After, progress: &(dyn Fn(u64) + Sync)) -> Outcome {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let whole = Mutex::new(Outcome::default());
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 let mut processor = Processor::default();
-                let mut own = Outcome { every, ..Outcome::default() };
+                let mut own = Outcome { every: after == After::ShowEvery, ..Outcome::default() };
                 while done.load(Ordering::Relaxed) < cases {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let before = own.coverage.cases;
                     one(&mut processor, seed, number, &mut own);
-                    let all = done.fetch_add(own.coverage.cases - before, Ordering::Relaxed);
+                    let stop = after == After::Stop && own.disagreements > 0;
+                    let counted = if stop { cases } else { own.coverage.cases - before };
+                    let all = done.fetch_add(counted, Ordering::Relaxed);
                     progress(all);
                 }
                 if let Ok(mut whole) = whole.lock() {

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod calls;
 pub mod coverage;
 pub mod dice;
+pub mod fuzz;
 pub mod host;
 pub mod kernel;
 pub mod minimise;

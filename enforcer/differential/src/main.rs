@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use quell_differential::{host, kernel, report};
+use quell_differential::dice::Dice;
+use quell_differential::sketch::{Shape, draw};
+use quell_differential::{calls, fuzz, host, kernel, prepare, report};
 
 /// Something differs.
 const DIFFERENCE: u8 = 1;
@@ -34,6 +36,32 @@ enum Verb {
     Host(HostArgs),
     /// The evaluator loaded into the running kernel, and its path walk.
     Kernel(KernelArgs),
+    /// Everything that reads a file, given changed files of the corpus.
+    Fuzz(FuzzArgs),
+    /// Prints one generated policy.
+    Sketch {
+        /// What it is generated from.
+        seed: u64,
+        /// Print a call of its hook instead.
+        #[arg(long)]
+        call: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct FuzzArgs {
+    /// Inputs for each reader.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    inputs: u64,
+    /// What they are generated from.
+    #[arg(long, value_name = "N", default_value_t = 20_261_123)]
+    seed: u64,
+    /// Files to begin with.
+    #[arg(long, value_name = "DIR", default_value = "enforcer/differential/corpus")]
+    corpus: PathBuf,
+    /// Where inputs go that panicked or took too long.
+    #[arg(long, value_name = "DIR", default_value = "out/fuzz")]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +75,9 @@ struct HostArgs {
     /// Print every difference in one line.
     #[arg(long)]
     every: bool,
+    /// Compare nothing more after the first difference.
+    #[arg(long, conflicts_with = "every")]
+    stop: bool,
     /// Threads [default: one per processor].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -83,6 +114,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Host(args) => of_host(&args),
         Verb::Kernel(args) => of_kernel(&args),
+        Verb::Fuzz(args) => of_fuzz(&args),
+        Verb::Sketch { seed, call } => of_sketch(seed, call),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -96,13 +129,18 @@ fn main() -> ExitCode {
 fn of_host(args: &HostArgs) -> anyhow::Result<u8> {
     let begun = Instant::now();
     let threads = args.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let after = match (args.every, args.stop) {
+        (true, _) => host::After::ShowEvery,
+        (false, true) => host::After::Stop,
+        (false, false) => host::After::Count,
+    };
     let said = AtomicU64::new(0);
     let progress = |done: u64| {
         if done / WORD > said.fetch_max(done / WORD, Ordering::Relaxed) {
             eprintln!("{done} cases, {:.0} s", begun.elapsed().as_secs_f64());
         }
     };
-    let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), args.every, &progress);
+    let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), after, &progress);
     if let Some(first) = &outcome.first {
         println!("first: {}", first.summary.lines().next().unwrap_or_default());
         show(&args.out, &first.summary, &first.policy, first.context.as_ref().map(report::context_text))?;
@@ -166,10 +204,42 @@ fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
     Ok(if differs { DIFFERENCE } else { 0 })
 }
 
+fn of_fuzz(args: &FuzzArgs) -> anyhow::Result<u8> {
+    let fuzzed = fuzz::run(&args.corpus, &args.out, args.inputs, args.seed).context("failed to fuzz")?;
+    for path in &fuzzed.slow {
+        println!("slow: {}", path.display());
+    }
+    println!(
+        "compared: fuzz: {} inputs of {} MiB answered, the longest in {:.2} s, {} MiB of memory at most",
+        fuzzed.inputs,
+        fuzzed.bytes >> 20,
+        fuzzed.longest.as_secs_f64(),
+        fuzzed.memory_kib >> 10
+    );
+    Ok(if fuzzed.passed() { 0 } else { DIFFERENCE })
+}
+
+fn of_sketch(seed: u64, call: bool) -> anyhow::Result<u8> {
+    let mut dice = Dice::new(seed);
+    let sketch = draw(&mut dice, Shape::Everything, seed);
+    if !call {
+        print!("{}", sketch.text());
+        return Ok(0);
+    }
+    let host = calls::host_namespaces(&mut dice);
+    let prepared = prepare::prepare(&sketch.text(), &host)?;
+    print!("{}", report::context_text(&calls::draw(&mut dice, prepared.hook(), host)));
+    Ok(0)
+}
+
 fn show(out: &Path, summary: &str, policy: &str, context: Option<String>) -> anyhow::Result<()> {
     println!("{summary}\n{policy}");
-    if let Some(context) = context {
-        let (policy, context) = report::write(out, policy, &context)
+    if context.is_none() {
+        report::write(out, policy, "")
+            .with_context(|| format!("failed to write the policy into {}", out.display()))?;
+    }
+    if let Some(context) = &context {
+        let (policy, context) = report::write(out, policy, context)
             .with_context(|| format!("failed to write the case into {}", out.display()))?;
         println!("again: quell eval {} --context {}", policy.display(), context.display());
     }

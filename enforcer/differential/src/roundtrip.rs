@@ -1,5 +1,7 @@
 //! One policy through everything that keeps its meaning: encoded twice, decoded, written as text and compiled again.
 
+use std::error::Error;
+
 use quell::policy::ast::Policy;
 use quell::selector::{canonical, document};
 
@@ -10,7 +12,7 @@ use crate::prepare::policy as parse;
 /// # Errors
 /// What differs, in one line.
 pub fn check(policy: &Policy) -> Result<(), String> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+    let failed = |what: &str, error: &dyn Error| format!("{what}: {}", chain(error));
     let encoded =
         document::encode(policy).map_err(|error| failed("it compiled and can't be encoded", &error))?;
     let again = document::encode(policy).map_err(|error| failed("it can't be encoded twice", &error))?;
@@ -37,4 +39,15 @@ pub fn check(policy: &Policy) -> Result<(), String> {
         return Err(format!("its own text has another encoding:\n{written}"));
     }
     Ok(())
+}
+
+/// An error with its reasons.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -72,10 +72,14 @@ pub fn draw(dice: &mut Dice, shape: Shape, number: u64) -> Sketch {
         sketch.returned = Some(dice.pick(&[ArgType::Int32, ArgType::Int64, ArgType::Uint32, ArgType::Size]));
     }
     sketch.extras = extras(dice);
+    if dice.one_in(24) {
+        sketch.selectors = ladder(dice, &sketch.args);
+        return sketch;
+    }
     let selectors = match dice.below(12) {
         0 => 0,
-        1 => 16,
-        2 => 6 + dice.below(10),
+        1 | 2 => 16,
+        3 => 6 + dice.below(10),
         _ => 1 + dice.below(5),
     };
     // Of many selectors the last ones are reached only when those before them ask for much.
@@ -151,12 +155,28 @@ fn section(key: &'static str, entries: Vec<EntrySketch>) -> Option<SectionSketch
     (!entries.is_empty()).then_some(SectionSketch { key, entries })
 }
 
+/// As many selectors as there may be, each for a process of its own, so that every one of them decides calls.
+fn ladder(dice: &mut Dice, args: &[ArgSketch]) -> Vec<SelectorSketch> {
+    let rung = |number: usize, dice: &mut Dice| {
+        let head = format!("operator: In, followForks: {}", dice.one_in(2));
+        let pids = EntrySketch { head, values: vec![(200 + number).to_string()], pair: None };
+        let mut sections = vec![SectionSketch { key: "matchPIDs", entries: vec![pids] }];
+        if dice.one_in(3) {
+            sections.extend(section("matchArgs", of_args(dice, args, Amount::Few).into_iter().collect()));
+        }
+        let action = dice.pick(&["action: Post", "action: Sigkill"]);
+        sections.push(SectionSketch { key: "matchActions", entries: vec![plain(action)] });
+        SelectorSketch { label: None, sections }
+    };
+    (0..16).map(|number| rung(number, dice)).collect()
+}
+
 fn selector(dice: &mut Dice, sketch: &Sketch, large: bool, sharp: bool) -> SelectorSketch {
     // Where many entries stand, each has few values: the bytes are limited.
     let crowded = dice.one_in(16);
-    let some = if sharp { dice.pick(&[1_usize, 2, 2, 3]) } else { dice.pick(&[0_usize, 0, 1, 1, 2, 3]) };
+    let some = if sharp { dice.pick(&[2_usize, 3, 3, 4]) } else { dice.pick(&[0_usize, 0, 1, 1, 2, 3]) };
     let filters = if crowded && !sharp { 16 } else { some };
-    let many = |dice: &mut Dice| if crowded { Amount::Few } else { amount(dice, large, false) };
+    let many = |dice: &mut Dice| if crowded || sharp { Amount::Few } else { amount(dice, large, false) };
     let of = |dice: &mut Dice, chance: usize, most: usize| {
         if dice.one_in(chance) { 1 + dice.below(most) } else { 0 }
     };
