@@ -94,8 +94,14 @@ static __always_inline bool quell_fill_from_sock(struct sock *sk, struct quell_c
 		return false;
 	connection->family = family;
 	connection->state = state;
-	connection->socket_type = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_type);
-	connection->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	/* What stands for a connection before its handshake is done, and after it was closed, ends before these fields. */
+	if (state == QUELL_TCP_NEW_SYN_RECV || state == QUELL_TCP_TIME_WAIT) {
+		connection->socket_type = QUELL_SOCK_STREAM;
+		connection->protocol = QUELL_IPPROTO_TCP;
+	} else {
+		connection->socket_type = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_type);
+		connection->protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	}
 	if (family != QUELL_AF_INET && family != QUELL_AF_INET6)
 		return true;
 	/* A raw socket has its protocol where others have their port. */
@@ -145,8 +151,7 @@ static __always_inline void quell_read_skb(struct sk_buff *skb, struct quell_arg
 		quell_unreadable_connection(arg, QUELL_ARG_KERNEL_FAULT);
 		return;
 	}
-	/* Of a handshake that is not finished, and of a closed connection, only a beginning of the structure is there: a failed
-	 * read of such a socket must not hide the packet's own addresses. */
+	/* A socket that cannot be read must not hide the packet's own addresses. */
 	if (sk && !quell_fill_from_sock(sk, connection) && !packet.version) {
 		quell_unreadable_connection(arg, QUELL_ARG_KERNEL_FAULT);
 		return;

@@ -8,10 +8,13 @@
 #include "kernel_types.h"
 
 /* Parts of the ABI, by their kernel names: include/linux/socket.h, include/linux/net.h, include/uapi/linux/if_ether.h,
- * include/uapi/linux/in.h and in6.h. */
+ * include/uapi/linux/in.h and in6.h, include/net/tcp_states.h. */
 #define QUELL_AF_INET 2
 #define QUELL_AF_INET6 10
+#define QUELL_SOCK_STREAM 1
 #define QUELL_SOCK_RAW 3
+#define QUELL_TCP_TIME_WAIT 6
+#define QUELL_TCP_NEW_SYN_RECV 12
 #define QUELL_ETH_P_IP 0x0800
 #define QUELL_ETH_P_IPV6 0x86dd
 #define QUELL_IPPROTO_HOPOPTS 0
