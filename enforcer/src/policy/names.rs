@@ -1,6 +1,8 @@
 //! Names of numbers: signals, capabilities, errors, address families, protocols, connection states, file types, system calls.
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -151,7 +153,7 @@ impl Domain {
             Self::Capability => {
                 caps::Capability::from_str(name).ok().map(|capability| u64::from(capability.index()))
             }
-            Self::Error => errors().find(|(known, _)| known == name).map(|(_, number)| number),
+            Self::Error => ERRORS.get(name).copied(),
             Self::Family => among(FAMILIES, "AF_", name),
             Self::Protocol => among(PROTOCOLS, "IPPROTO_", name),
             Self::State => among(STATES, "TCP_", name),
@@ -218,17 +220,25 @@ fn errors() -> impl Iterator<Item = (String, u64)> {
     })
 }
 
+// A policy may have very many of them, so they are not searched one by one.
+static ERRORS: LazyLock<HashMap<String, u64>> = LazyLock::new(|| errors().collect());
+static NATIVE_CALLS: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
+    let calls = syscalls::x86_64::Sysno::iter();
+    calls.filter_map(|call| Some((call.name(), u64::try_from(call.id()).ok()?))).collect()
+});
+static COMPAT_CALLS: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
+    let calls = syscalls::x86::Sysno::iter();
+    calls.filter_map(|call| Some((call.name(), u64::try_from(call.id()).ok()?))).collect()
+});
+
 fn system_call(name: &str) -> Option<u64> {
-    let plain = |name: &str| name.strip_prefix("sys_").unwrap_or(name).to_owned();
-    let compat = name.strip_prefix(COMPAT_ABI).or_else(|| name.strip_prefix(COMPAT_ENTRY));
-    if let Some(compat) = compat {
-        let name = plain(compat);
-        let call = syscalls::x86::Sysno::iter().find(|call| call.name() == name)?;
-        return Some(u64::try_from(call.id()).ok()? | COMPAT_SYSCALL_BIT);
+    fn plain(name: &str) -> &str {
+        name.strip_prefix("sys_").unwrap_or(name)
     }
-    let name = plain(name.strip_prefix(NATIVE_ENTRY).unwrap_or(name));
-    let call = syscalls::x86_64::Sysno::iter().find(|call| call.name() == name)?;
-    u64::try_from(call.id()).ok()
+    match name.strip_prefix(COMPAT_ABI).or_else(|| name.strip_prefix(COMPAT_ENTRY)) {
+        Some(compat) => COMPAT_CALLS.get(plain(compat)).map(|number| number | COMPAT_SYSCALL_BIT),
+        None => NATIVE_CALLS.get(plain(name.strip_prefix(NATIVE_ENTRY).unwrap_or(name))).copied(),
+    }
 }
 
 /// The number that a name without a context means, by its prefix: `SIG…`, `CAP_…`, `AF_…`, `IPPROTO_…`, `TCP_…`, `E…`; an error

@@ -331,3 +331,22 @@ fn a_file_of_mistakes_is_answered_in_bounded_time_and_space(#[case] entry: &str,
     assert!(found.len() <= 101 && shown.len() < 1_000_000, "{} findings, {} bytes", found.len(), shown.len());
     assert!(start.elapsed() < Duration::from_secs(30), "took {:?}", start.elapsed());
 }
+
+#[rstest]
+#[case::lists(|n| format!("{{name: l{n}, values: [1]}}"), |n| format!("\"list:m{n}\""))]
+#[case::errors(|_| String::new(), |n| format!("EWRONG{n}"))]
+fn very_many_unknown_names_are_answered_in_bounded_time(
+    #[case] list: fn(usize) -> String,
+    #[case] value: fn(usize) -> String,
+) {
+    let lists: Vec<_> = (0..8_000).map(list).filter(|list| !list.is_empty()).collect();
+    let values: Vec<_> = (0..8_000).map(value).collect();
+    let spec = format!(
+        "  lists: [{}]\n{}",
+        lists.join(", "),
+        filter("int", &format!("operator: InMap, values: [{}]", values.join(", ")))
+    );
+    let start = Instant::now();
+    assert!(!refused(&spec).is_empty());
+    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+}

@@ -96,6 +96,9 @@ fn are_system_calls(walk: &mut Walk<'_>, values: &[Node]) -> bool {
         let known = matches!(&node.value, Value::Text(name) if Domain::SystemCall.number(name).is_some());
         if !known {
             all = false;
+            if walk.is_full() {
+                break;
+            }
             unknown(walk, node, Domain::SystemCall);
         }
     }
@@ -146,6 +149,9 @@ pub(super) fn find<'l, 'n>(
 ) -> Option<&'l List<'n>> {
     if let Some(list) = lists.get(name) {
         return (!list.broken).then_some(list);
+    }
+    if walk.is_full() {
+        return None;
     }
     let known: Vec<_> = lists.keys().copied().collect();
     let help = match closest(name, &known) {

@@ -53,6 +53,9 @@ fn expand<'n>(
             continue;
         };
         let Some(body) = macros.get(name) else {
+            if walk.is_full() {
+                return None;
+            }
             let known: Vec<_> = macros.keys().copied().collect();
             let help = match closest(name, &known) {
                 Some(close) => format!("did you mean `{}`?", printable(close)),

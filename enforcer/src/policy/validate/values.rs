@@ -230,6 +230,9 @@ pub(super) fn collect<T: Clone + Eq + Hash>(
     let mut seen: HashMap<T, Span> = HashMap::with_capacity(items.len());
     let mut complete = true;
     for node in items {
+        if walk.is_full() {
+            return None;
+        }
         let Some(value) = read(walk, node) else {
             complete = false;
             continue;

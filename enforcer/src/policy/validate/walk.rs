@@ -79,6 +79,11 @@ impl<'s> Walk<'s> {
         self.found.push(found);
     }
 
+    /// Whether further findings are dropped, so that there is no need to look for them.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() > MAX_FINDINGS
+    }
+
     /// Counts values; `None`, with a finding, when lists and macros have multiplied them beyond all measure.
     pub(super) fn spend(&mut self, values: usize, span: Span) -> Option<()> {
         self.values = self.values.saturating_add(values);
@@ -322,10 +327,19 @@ pub(super) fn listed(names: &[&str]) -> String {
 }
 
 /// The candidate that a mistyped name most likely meant.
+///
+/// Only short names and a bounded number of candidates are compared: a file may have very many of both.
 pub(super) fn closest<'c>(name: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    const LONGEST_BYTES: usize = 64;
+    const MOST: usize = 1000;
+    if name.len() > LONGEST_BYTES {
+        return None;
+    }
     let folded = name.to_lowercase();
     candidates
         .iter()
+        .take(MOST)
+        .filter(|candidate| candidate.len() <= LONGEST_BYTES)
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), *candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 5 && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
