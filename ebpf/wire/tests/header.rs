@@ -53,3 +53,15 @@ fn limits_fit_the_loops_and_buffers_that_they_bound() {
         assert!(4 + 4 + MAX_AFFIX_SET_BYTES == 256);
     }
 }
+
+#[test]
+fn the_readme_names_every_limit_with_its_value() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    for limit in quell_wire::limits::LIMITS {
+        let name = limit.c_name.trim_start_matches("QUELL_");
+        let doc = limit.doc.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let row = format!("| `{name}` | {} | {} |", limit.value, doc.trim_end_matches('.'));
+        assert!(readme.lines().any(|line| line == row), "ebpf/README.md lacks the row\n{row}");
+    }
+}
