@@ -155,7 +155,20 @@ fn arg(walk: &mut Walk<'_>, node: &Node, place: Place) -> Option<Arg> {
     let index = walk
         .required(&fields, "index")
         .and_then(|node| small_number(walk, node, "index", 0..=last, Code::ArgIndex, why));
-    let ty = arg_type(walk, &fields);
+    let ty = if place.fields_of_tracepoint && fields.get("type").is_none() {
+        walk.push(
+            Diagnostic::new(
+                Code::UnsupportedType,
+                fields.span,
+                "taking a field's type from the tracepoint is known, not supported here",
+            )
+            .label("no `type`")
+            .help("add `type:` as the format of the tracepoint has it"),
+        );
+        None
+    } else {
+        arg_type(walk, &fields)
+    };
     let size_arg = fields.get("sizeArgIndex").map(|node| {
         let why = "sizeArgIndex counts from 1: for write(fd, buf, count) it is 3";
         let size = small_number(walk, node, "sizeArgIndex", 1..=last + 1, Code::SizeArg, why);
