@@ -70,19 +70,24 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     let chosen = choose(&bugs, args)?;
     let place = target_directory()?.join("mutation");
+    let tree = place.join("tree");
+    // Once: the work tree may change meanwhile, and all bugs are to be planted in the same sources.
+    copy_tree(&tree)?;
     let mut results = Vec::new();
     if chosen.len() > 1 {
-        copy_tree(&place.join("tree"))?;
         let outcome = compare(&place, args.cases)?;
         ensure!(!outcome.caught, "the comparison is red without any bug: {}", outcome.said);
         println!("no bug: no difference in {} cases, {} s", args.cases, outcome.seconds);
     }
     for (number, bug) in chosen {
-        let tree = place.join("tree");
-        copy_tree(&tree)?;
-        let text = bug.planted(&tree)?;
-        fs::write(tree.join(&bug.file), text).with_context(|| format!("failed to plant {}", bug.name))?;
-        let outcome = compare(&place, args.cases).with_context(|| format!("bug {number}, {}", bug.name))?;
+        let path = tree.join(&bug.file);
+        let right =
+            fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        let wrong = bug.planted(&tree)?;
+        fs::write(&path, wrong).with_context(|| format!("failed to plant {}", bug.name))?;
+        let outcome = compare(&place, args.cases);
+        fs::write(&path, right).with_context(|| format!("failed to take out {}", bug.name))?;
+        let outcome = outcome.with_context(|| format!("bug {number}, {}", bug.name))?;
         let word = if outcome.caught { "caught" } else { "NOT CAUGHT" };
         println!("{number:>2} {}: {word}, {} s: {}", bug.name, outcome.seconds, outcome.said);
         results.push((number, bug, outcome));
