@@ -356,6 +356,33 @@ fn a_hook_that_is_known_and_not_attached_is_refused_by_its_own_code(#[case] spec
     assert!(codes.len() == 1 && codes[0].starts_with(code), "{refused}");
 }
 
+#[rstest]
+#[case("args: [{index: 0, type: int, resolve: f_inode.i_ino}]", "`resolve`")]
+#[case("args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]", "`maxData`")]
+#[case("args: [{index: 1, type: char_buf, sizeArgIndex: 3, returnCopy: true}]", "`returnCopy`")]
+#[case("data: [{index: 0, type: int, source: current_task, resolve: pid}]", "`data` of the current task")]
+fn a_way_of_reading_that_is_known_and_not_there_is_refused_by_its_own_code(
+    #[case] reads: &str,
+    #[case] what: &str,
+) {
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  \
+         - call: security_file_permission\n    syscall: false\n    {reads}\n"
+    );
+    let refused = planned(&Source::new("p.yaml", text), &complete()).map(|_| ()).unwrap_err();
+    let finding = refused.as_slice().iter().find(|found| found.code == Code::UnsupportedReading).unwrap();
+    assert!(finding.message.starts_with(what), "{refused}");
+}
+
+#[test]
+fn enforcers_are_refused_by_name() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  enforcers:\n  \
+                - calls: [security_file_permission]\n  kprobes:\n  - call: __x64_sys_getpid\n";
+    let refused = planned(&Source::new("p.yaml", text), &complete()).map(|_| ()).unwrap_err();
+    assert!(found(&refused)[0].starts_with("error[K009]"), "{refused}");
+    assert!(refused.as_slice()[0].message.contains("`security_file_permission`"));
+}
+
 #[test]
 fn a_policy_of_a_namespace_is_not_applied_to_everybody() {
     let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicyNamespaced\nmetadata: {name: t, namespace: shop}\n\
