@@ -8,8 +8,8 @@ use quell_differential::fuzz;
 fn every_reader_answers_every_changed_file() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let out = tempfile::tempdir().unwrap();
-    let fuzzed = fuzz::run(&corpus, out.path(), 1500, 20_261_123).unwrap();
+    let fuzzed = fuzz::run(&corpus, out.path(), 400, 20_261_123).unwrap();
     println!("{fuzzed:?}");
     assert!(fuzzed.passed(), "{fuzzed:?}");
-    assert!(fuzzed.inputs == 6000);
+    assert!(fuzzed.inputs == 1600);
 }
