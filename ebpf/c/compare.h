@@ -117,14 +117,16 @@ static __always_inline void quell_compare_inline_strings(const __u8 *filter, con
 		__u64 whole = (prefix | postfix) ^ 1;
 		__u64 longer = quell_less(seen, length);
 		__u64 other_length = whole & (quell_equal(seen, length) ^ 1);
-		/* The part that was not seen may have what is missing. */
-		__u64 unsure = cut & (longer | (prefix & path) | (postfix & ~path) | (whole & ~other_length)) & 1;
+		/* The part that was not seen may have what is missing. A walk that ran out of steps may have run out at the root:
+		 * then what was seen of a path is all. Of other cut strings there is always more. */
+		__u64 unsure = cut & (longer | (path & (prefix | (whole & ~other_length))) | (postfix & ~path)) & 1;
+		__u64 no = longer | other_length | (cut & whole & ~path);
 
 		/* Bit 0: yes, bit 1: unsure, bit 2: malformed. */
 		scratch->any |= unsure << 1 | quell_less(config->string_words * 8, length) << 2;
 		scratch->from = quell_fresh(entry->arg->start) + (seen - length) * postfix;
 		scratch->value_at = at + sizeof(struct quell_string_head) + quell_round_up_8(length);
-		if (!(longer | other_length | unsure))
+		if (!((no | unsure) & 1))
 			scratch->any |= quell_same_bytes(filter, at + sizeof(struct quell_string_head), slot, length,
 							 scratch, config);
 	}
@@ -168,9 +170,8 @@ static __always_inline void quell_compare_string_set(const __u8 *filter, const s
 	} else {
 		if (!(config->set_kinds & (1U << QUELL_SET_STRINGS)))
 			return;
-		/* What is longer than every member is none. A walk that ran out of steps may have run out at the root: then what
-		 * was seen is all. */
-		quell_answer(scratch, 0, cut);
+		/* What is longer than every member is none; so is a cut string that is as long, but not a cut path, as above. */
+		quell_answer(scratch, 0, cut & (path | longer));
 		if (longest < seen)
 			scratch->any = QUELL_MATCH_NO;
 		else if (!cut)

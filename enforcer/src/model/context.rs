@@ -120,8 +120,8 @@ pub enum Value {
     Integer(u64),
     /// A text or path, whole, without a terminating NUL.
     Whole(Vec<u8>),
-    /// A longer one, of which this was kept: the beginning of a text, the end of a path. Of a text always more than the
-    /// longest value that a filter can have.
+    /// A longer one, of which this was kept: the beginning of a text, of which there is more; the end of a path, which
+    /// may have run out of steps at the root.
     Cut(Vec<u8>),
     /// A socket's two ends.
     Connection(Connection),

@@ -28,10 +28,12 @@ pub(super) fn end(seen: &[u8], op: Operator, value: &[u8]) -> Answer {
     }
 }
 
-/// A text of which only the beginning is known, and that it is longer than every value.
+/// A text of which only the beginning is known, and that there is more of it.
 pub(super) fn beginning(seen: &[u8], op: Operator, value: &[u8]) -> Answer {
     match op {
         Operator::SubString | Operator::SubStringIgnCase => part(seen, op, value),
+        // As of a path: what is seen is not compared with a longer value.
+        _ if value.len() > seen.len() => Answer::Undecided,
         Operator::Prefix => Answer::decided(seen.starts_with(value)),
         Operator::Equal | Operator::In => Answer::No,
         _ => Answer::Undecided,

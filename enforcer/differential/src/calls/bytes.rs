@@ -51,7 +51,10 @@ pub(super) fn end_of_path(dice: &mut Dice, near: &[Vec<u8>]) -> Vec<u8> {
 
 fn beginning_of_text(dice: &mut Dice, near: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = near_miss(dice, near);
-    bytes.resize(LONGEST, b'a');
+    // A vector of many small buffers is cut after few bytes; every other text after many.
+    if !dice.one_in(4) {
+        bytes.resize(LONGEST, b'a');
+    }
     bytes
 }
 
