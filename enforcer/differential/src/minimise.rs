@@ -68,7 +68,7 @@ fn entries(case: &Case) -> impl Iterator<Item = Case> {
             let sections = &mut sketch.selectors[at].sections;
             match entry {
                 Some(entry) if sections[section].entries.len() > 1 => {
-                    drop(sections[section].entries.remove(entry))
+                    drop(sections[section].entries.remove(entry));
                 }
                 _ => drop(sections.remove(section)),
             }
