@@ -2,7 +2,7 @@
 
 mod actions;
 pub mod canonical;
-mod code;
+pub(crate) mod code;
 pub mod compile;
 mod config;
 pub mod decode;

@@ -5,6 +5,7 @@
 
 mod examples;
 mod keys;
+mod limits;
 mod page;
 
 pub use examples::{EXAMPLES, Example};

@@ -1,9 +1,10 @@
 //! The text of `docs/policy-language.md`.
 
-use quell_wire::limits::{self, LIMITS};
+use quell_wire::limits;
 
 use super::examples::{EXAMPLES, Example};
 use super::keys::meaning;
+use super::limits::all_limits;
 use crate::policy::ast::{ActionKind, ArgType, Operator, TypeClass};
 use crate::policy::names::Domain;
 use crate::policy::schema::{self, ALL};
@@ -238,31 +239,4 @@ fn options(out: &mut String) {
         listed(LIST_TYPES),
         listed(UNSUPPORTED_LIST_TYPES)
     ));
-}
-
-fn all_limits(out: &mut String) {
-    out.push_str(
-        "## Limits\n\nThey are the same on every supported kernel: what differs between kernels (instructions that the verifier walks, key \
-         sizes of maps) is\nkept below the least of them.\n\n| limit | value | of what |\n|---|---|---|\n",
-    );
-    for row in LIMITS {
-        let doc = row.doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = row.c_name.trim_start_matches("QUELL_");
-        out.push_str(&format!("| `{name}` | {} | {} |\n", row.value, doc.trim_end_matches('.')));
-    }
-    for (name, value, doc) in [
-        ("MAX_HOOKS", schema::MAX_HOOKS, "Hooks of a policy, functions of lists counted one by one"),
-        (
-            "MAX_TOTAL_VALUES",
-            schema::MAX_TOTAL_VALUES,
-            "Values of a file, those of lists and macros counted at every use",
-        ),
-        ("MAX_MESSAGE_CHARS", schema::MAX_MESSAGE_CHARS, "Characters of a message, tag or label"),
-        ("MAX_TAGS", schema::MAX_TAGS, "Tags of a hook"),
-        ("MAX_NAME_CHARS", schema::MAX_NAME_CHARS, "Characters of a policy's name"),
-        ("MAX_RESOLVE_STEPS", schema::MAX_RESOLVE_STEPS, "Steps of a `resolve` path"),
-        ("MAX_FINDINGS", schema::MAX_FINDINGS, "Findings that are listed for one file"),
-    ] {
-        out.push_str(&format!("| `{name}` | {value} | {doc} |\n"));
-    }
 }

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use quell_wire::capacity::capacity;
+
 use super::keys::{MEANINGS, meaning};
 use super::*;
 use crate::model::{Verdict, context_file, evaluate};
-use crate::policy::ast::Operator;
+use crate::policy::ast::{ArgType, Operator};
 use crate::policy::schema::ALL;
+use crate::policy::typing::applies;
 use crate::policy::{Source, parse_one};
+use crate::selector::code::wire_operator;
 
 #[test]
 fn the_page_is_what_the_tables_say() {
@@ -69,6 +73,42 @@ fn every_example_matches_what_it_says_and_nothing_else() {
                 (matches, true),
                 "{verdict:?}\n{text}"
             );
+        }
+    }
+}
+
+/// Whether a hook with one filter on its string argument can be compiled.
+fn fits(operator: Operator, values: &[String]) -> bool {
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - call: f\n    \
+         syscall: false\n    args: [{{index: 0, type: string}}]\n    selectors:\n    - matchArgs:\n      - {{index: 0, operator: {}, \
+         values: [{}]}}\n",
+        operator.name(),
+        values.join(", ")
+    );
+    parse_one(&Source::new("limit.yaml", text))
+        .is_ok_and(|policy| crate::selector::compile::hook(&policy.hooks[0], 0).is_ok())
+}
+
+#[test]
+fn a_string_may_be_as_long_as_the_page_says_and_not_a_byte_longer() {
+    let text = |length: u32, number: usize| format!("\"{number:0>width$}\"", width = length as usize);
+    let operators: Vec<_> =
+        Operator::ALL.iter().filter(|operator| applies(**operator, ArgType::String)).collect();
+    assert_eq!(operators.len(), 10);
+    for operator in operators {
+        let capacity = capacity(wire_operator(*operator), true);
+        let name = operator.name();
+        assert!(fits(*operator, &[text(capacity.inline_bytes, 1)]), "{name}");
+        assert!(!fits(*operator, &[text(capacity.inline_bytes + 1, 1)]), "{name}");
+        if capacity.set_bytes > 0 {
+            // More than stay in the filter bytes, whatever their length.
+            let many = |longest| {
+                let short = (1..capacity.inline as usize + 1).map(|number| text(8, number));
+                short.chain([text(longest, 0)]).collect::<Vec<_>>()
+            };
+            assert!(fits(*operator, &many(capacity.set_bytes)), "{name}");
+            assert!(!fits(*operator, &many(capacity.set_bytes + 1)), "{name}");
         }
     }
 }
