@@ -201,7 +201,8 @@ fn judge(seen: &Comparison, cases: u64) -> Result<Report, String> {
 /// Writes the first differing case as the two files that `quell eval` takes.
 fn keep_first(row: &Row, out: &Path) -> anyhow::Result<()> {
     let Ok(Report { first: Some(case), .. }) = &row.result else { return Ok(()) };
-    let (policy, context) = (out.join(&row.kernel).join("policy.yaml"), out.join(&row.kernel).join("context.yaml"));
+    let (policy, context) =
+        (out.join(&row.kernel).join("policy.yaml"), out.join(&row.kernel).join("context.yaml"));
     for (path, text) in [(&policy, &case.policy), (&context, &case.context)] {
         std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
     }
@@ -236,6 +237,17 @@ fn table(rows: &[Row]) -> String {
             Err(reason) => format!("{:<8} FAILED: {reason}\n", row.kernel),
         };
         text.push_str(&line);
+    }
+    // What the checks repeat in their summary.
+    for row in rows {
+        let line = match &row.result {
+            Ok(report) => format!(
+                "{} cases of {} policies, {} disagreements; {} paths, {} disagreements",
+                report.cases, report.policies, report.disagreements, report.paths, report.path_disagreements
+            ),
+            Err(_) => "not asked".to_owned(),
+        };
+        text.push_str(&format!("compared: kernel {}: {line}\n", row.kernel));
     }
     let agreed = rows.iter().filter(|row| matches!(&row.result, Ok(report) if agrees(report))).count();
     text.push_str(&format!("{agreed} passed, {} failed, 0 skipped\n", rows.len() - agreed));
@@ -300,6 +312,11 @@ mod tests {
         assert_eq!(code(&[row(of(0)), row(of(2))], 2), exit::KERNEL_DIFFERS);
         assert_eq!(code(&[row(of(0)), row(Err("gone".into()))], 2), exit::LAB_BROKEN);
         assert_eq!(code(&[row(of(0))], 2), exit::LAB_BROKEN);
-        assert!(table(&[row(of(0)), row(of(2))]).ends_with("1 passed, 1 failed, 0 skipped\n"));
+        let text = table(&[row(of(0)), row(of(2))]);
+        assert!(
+            text.contains("compared: kernel 6.12: 10 cases of 5 policies, 2 disagreements; 3 paths,"),
+            "{text}"
+        );
+        assert!(text.ends_with("1 passed, 1 failed, 0 skipped\n"), "{text}");
     }
 }
