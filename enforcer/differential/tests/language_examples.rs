@@ -1,6 +1,5 @@
 //! The examples of the language reference, asked of the kernel's evaluator as well.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use quell::model::{Verdict, context_file};
 use quell::policy::reference::EXAMPLES;
