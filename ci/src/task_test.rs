@@ -96,7 +96,16 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
         ["test", "--locked", "--workspace", "--features", "vmtest/vm-tests", "--test", "bad_guests"];
     // A million generated calls: the model, the bytes and the evaluator must agree on every one.
     let differential = [
-        "run", "--locked", "--release", "--quiet", "--package", "quell-differential", "--", "host", "--cases", "1000000",
+        "run",
+        "--locked",
+        "--release",
+        "--quiet",
+        "--package",
+        "quell-differential",
+        "--",
+        "host",
+        "--cases",
+        "1000000",
     ];
     let lab = Step::of([door(), "--out".into(), out.join("lab").into()]);
     Ok(vec![

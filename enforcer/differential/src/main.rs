@@ -143,7 +143,12 @@ fn of_host(args: &HostArgs) -> anyhow::Result<u8> {
     let outcome = host::run(args.cases, args.seed, threads.unwrap_or(1), after, &progress);
     if let Some(first) = &outcome.first {
         println!("first: {}", first.summary.lines().next().unwrap_or_default());
-        show(&args.out, &first.summary, &first.policy, first.context.as_ref().map(report::context_text))?;
+        show(
+            &args.out,
+            &first.summary,
+            &first.policy,
+            first.context.as_ref().map(report::context_text).as_deref(),
+        )?;
     }
     let coverage = &outcome.coverage;
     let gaps = coverage.gaps();
@@ -188,7 +193,7 @@ fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
         println!("{}", serde_json::json!({ "report": report }));
     } else {
         if let Some(first) = &report.first {
-            show(&args.out, &first.summary, &first.policy, Some(first.context.clone()))?;
+            show(&args.out, &first.summary, &first.policy, Some(&first.context))?;
         }
         println!(
             "compared: kernel {}: {} cases of {} policies, {} disagreements; {} paths, {} disagreements; {:.0} s",
@@ -232,13 +237,13 @@ fn of_sketch(seed: u64, call: bool) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn show(out: &Path, summary: &str, policy: &str, context: Option<String>) -> anyhow::Result<()> {
+fn show(out: &Path, summary: &str, policy: &str, context: Option<&str>) -> anyhow::Result<()> {
     println!("{summary}\n{policy}");
     if context.is_none() {
         report::write(out, policy, "")
             .with_context(|| format!("failed to write the policy into {}", out.display()))?;
     }
-    if let Some(context) = &context {
+    if let Some(context) = context {
         let (policy, context) = report::write(out, policy, context)
             .with_context(|| format!("failed to write the case into {}", out.display()))?;
         println!("again: quell eval {} --context {}", policy.display(), context.display());

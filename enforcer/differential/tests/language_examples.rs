@@ -1,6 +1,5 @@
 //! The examples of the language reference, asked of the kernel's evaluator as well.
 
-
 use quell::model::{Verdict, context_file};
 use quell::policy::reference::EXAMPLES;
 use quell_differential::host::{Loaded, Processor};

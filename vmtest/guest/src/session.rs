@@ -45,9 +45,8 @@ pub(crate) fn serve<S: Read + Write>(
             }
             ToGuest::KernelFacts => port.send(&ToHost::KernelFacts { toml: facts::of_enforcer()? })?,
             ToGuest::Compare { cases, seed } => {
-                let (agree, errors) = compare::run(cases, seed, &mut |line| {
-                    port.send(&ToHost::Difference { line })
-                })?;
+                let (agree, errors) =
+                    compare::run(cases, seed, &mut |line| port.send(&ToHost::Difference { line }))?;
                 port.send(&ToHost::Compared { agree, errors })?;
             }
             ToGuest::PowerOff => return port.send(&ToHost::Bye),
