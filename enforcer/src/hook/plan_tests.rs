@@ -14,7 +14,7 @@ use crate::policy::{Severity, parse};
 fn source(call: &str, ty: &str, action: &str) -> Source {
     let syscall = call.starts_with("__x64_sys_");
     let (size, value) = match ty {
-        "char_buf" => (", sizeArgIndex: 3", "secret"),
+        "char_buf" | "char_iovec" => (", sizeArgIndex: 3", "secret"),
         "int" | "uint64" => ("", "5"),
         _ => ("", "/lab/none/target"),
     };
@@ -206,7 +206,7 @@ fn a_kill_by_user_memory_or_descriptor_at_a_system_call_is_partial(#[case] ty: &
 }
 
 #[rstest]
-#[case("security_file_permission", "string", "Sigkill")]
+#[case("security_file_permission", "filename", "Sigkill")]
 #[case("__x64_sys_execve", "string", "Post")]
 #[case("security_file_permission", "file", "Sigkill")]
 fn nothing_is_partial_behind_the_copy_without_a_kill_or_by_path(
@@ -393,20 +393,6 @@ fn a_policy_of_a_namespace_is_not_applied_to_everybody() {
 }
 
 #[test]
-fn a_portable_name_leaves_the_entries_of_other_abis_open_where_the_kernel_has_them() {
-    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
-                - call: sys_getpid\n";
-    let source = Source::new("p.yaml", text);
-    let plan = planned(&source, &complete()).unwrap();
-    assert_eq!(plan.hooks[0].enforcement, Enforcement::Full, "this kernel has no other entries");
-    let mut facts = complete();
-    facts.functions.names.insert("__ia32_sys_getpid".into());
-    let plan = planned(&source, &facts).unwrap();
-    assert!(matches!(plan.hooks[0].enforcement, Enforcement::Partial(_)));
-    assert_eq!(found(&plan.remarks), ["warning[K008] 6:11"]);
-}
-
-#[test]
 fn a_hook_that_may_be_missing_is_left_out_with_a_remark() {
     let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
                 - {call: no_such_thing_at_all, syscall: false, ignore: {callNotFound: true}}\n  \
@@ -439,3 +425,6 @@ fn what_a_hook_needs_of_its_programs_is_planned() {
     );
     assert!(!hook.enforces());
 }
+
+#[path = "risk_tests.rs"]
+mod risk;

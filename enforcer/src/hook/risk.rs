@@ -3,7 +3,7 @@
 use super::effect::{self, Effect};
 use crate::kernel::facts::KernelFacts;
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{Action, ArgType, Hook, HookPoint};
+use crate::policy::ast::{Action, ArgType, Hook, HookPoint, Selector};
 use crate::policy::{Code, Diagnostic};
 
 /// What remains open; each item is a remark as well.
@@ -14,66 +14,94 @@ pub(super) fn remaining(
 ) -> Vec<String> {
     let mut missing = Vec::new();
     missing.extend(other_abi(hook, facts, found));
+    let mut add = |span, message: String, label: &str, help: &str, found: &mut Vec<Diagnostic>| {
+        if !missing.contains(&message) {
+            missing.push(message.clone());
+        }
+        found.push(
+            Diagnostic::warning(Code::PartialEnforcement, span, message)
+                .label(label.to_owned())
+                .help(help.to_owned()),
+        );
+    };
     for selector in hook.selectors.iter().filter(|selector| selector.enforces()) {
-        let at_syscall = |ty: &dyn Fn(ArgType) -> bool| {
-            selector.args.iter().find(|filter| {
-                hook.point.is_syscall() && hook.args.get(filter.arg).is_some_and(|arg| ty(arg.ty))
-            })
+        let filter_on = |ty: &dyn Fn(ArgType) -> bool| {
+            selector.args.iter().find(|filter| hook.args.get(filter.arg).is_some_and(|arg| ty(arg.ty)))
         };
-        if let Some(filter) = at_syscall(&|ty| ty == ArgType::Fd) {
-            let message = "the kernel looks the descriptor up again after this hook: another thread of the caller can exchange it in between (dup2)";
-            missing.push(message.to_owned());
-            found.push(
-                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
-                    .label("resolved once here, and once more by the call")
-                    .help("hook a function that is given the file itself, such as security_file_permission with type file"),
+        let at_syscall = hook.point.is_syscall();
+        if let Some(filter) = filter_on(&|ty| at_syscall && ty == ArgType::Fd) {
+            add(
+                filter.span,
+                "the kernel looks the descriptor up again after this hook: another thread of the caller can exchange it in between (dup2)".to_owned(),
+                "resolved once here, and once more by the call",
+                "hook a function that is given the file itself, such as security_file_permission with type file",
+                found,
             );
         }
-        if let Some(filter) = at_syscall(&is_user_memory) {
-            let message = "user memory at this hook: the caller can change it before the kernel copies it, and what is not resident is posted and not killed";
-            missing.push(message.to_owned());
-            found.push(
-                Diagnostic::warning(Code::PartialEnforcement, filter.span, message)
-                    .label("read from user memory before the kernel copies it")
-                    .help(behind_the_copy(&hook.point.target())),
-            );
+        if let Some(filter) =
+            filter_on(&|ty| if at_syscall { is_user_memory(ty) } else { may_be_user_memory(ty) })
+        {
+            let (what, label, help) = if at_syscall {
+                (
+                    "user memory at this hook",
+                    "read from user memory before the kernel copies it",
+                    behind_the_copy(&hook.point.target()),
+                )
+            } else {
+                (
+                    "user memory at this hook where the function is given such a pointer",
+                    "the kernel does not say whose memory this is",
+                    "hook a function that is given a file, a path or an address the kernel has copied, where there is one",
+                )
+            };
+            let message =
+                format!("{what}: the caller can change it before the kernel copies it; {NOT_RESIDENT}");
+            add(filter.span, message, label, help, found);
         }
     }
     effect_of_signals(hook, found);
     missing
 }
 
+/// One read gives all or nothing.
+const NOT_RESIDENT: &str = "where a page of it is not resident, the bytes before it are not compared either, and the call is posted and not killed";
+
 const fn is_user_memory(ty: ArgType) -> bool {
-    matches!(
-        ty,
-        ArgType::String
-            | ArgType::CharBuf
-            | ArgType::CharIovec
-            | ArgType::Sockaddr
-            | ArgType::SockaddrUn
-            | ArgType::KernelCap
-            | ArgType::CapInheritable
-            | ArgType::CapPermitted
-            | ArgType::CapEffective
-    )
+    may_be_user_memory(ty)
+        || matches!(
+            ty,
+            ArgType::Sockaddr
+                | ArgType::SockaddrUn
+                | ArgType::KernelCap
+                | ArgType::CapInheritable
+                | ArgType::CapPermitted
+                | ArgType::CapEffective
+        )
 }
 
-/// A portable name stands for the entries of every ABI, of which one is hooked.
+/// What a kernel function may be given as the caller's pointer (`vfs_write`, `import_iovec`); a `filename` is the kernel's.
+const fn may_be_user_memory(ty: ArgType) -> bool {
+    matches!(ty, ArgType::String | ArgType::CharBuf | ArgType::CharIovec)
+}
+
+/// One entry of a system call leaves those of other ABIs open. A portable name promises all of them; whoever names one and
+/// enforces there may think so.
 fn other_abi(hook: &Hook, facts: Option<&KernelFacts>, found: &mut Vec<Diagnostic>) -> Option<String> {
-    let HookPoint::Kprobe { function, every_abi: true, .. } = &hook.point else { return None };
+    let HookPoint::Kprobe { function, every_abi, .. } = &hook.point else { return None };
     let name = function.strip_prefix("__x64_sys_")?;
-    let entries = [format!("__ia32_sys_{name}"), format!("__ia32_compat_sys_{name}")];
-    let none = |facts: &KernelFacts| {
-        entries.iter().all(|entry| facts.functions.answer(entry) == FunctionAnswer::Absent)
-    };
-    if facts.is_some_and(none) {
+    if !every_abi && !hook.selectors.iter().any(Selector::enforces) {
         return None;
     }
-    let message = format!(
-        "`{}` also stands for the entries of 32-bit programs ({}), which are not hooked",
-        hook.name.value,
-        entries.join(", ")
-    );
+    let may_exist =
+        |entry: &String| facts.is_none_or(|facts| facts.functions.answer(entry) != FunctionAnswer::Absent);
+    let open: Vec<String> = [format!("__ia32_sys_{name}"), format!("__ia32_compat_sys_{name}")]
+        .into_iter()
+        .filter(may_exist)
+        .collect();
+    if open.is_empty() {
+        return None;
+    }
+    let message = format!("32-bit programs enter through {}, not hooked", open.join(" or "));
     found.push(
         Diagnostic::warning(Code::PartialEnforcement, hook.name.span, message.clone())
             .label(format!("only {function} is hooked"))
