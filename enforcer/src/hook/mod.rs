@@ -9,5 +9,6 @@ pub mod load;
 pub mod plan;
 mod risk;
 mod signature;
+mod sizes;
 mod unsupported;
 pub mod verifier_log;

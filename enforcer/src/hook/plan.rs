@@ -3,16 +3,13 @@
 
 use std::fmt;
 
-use quell_wire::hook::NO_SIZE_ARG;
 use serde::Serialize;
 
 use super::buffer::EventBuffer;
-use super::{risk, signature, unsupported};
+use super::{risk, signature, sizes, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{
-    Action, ArgSource, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass,
-};
+use crate::policy::ast::{Action, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
 use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
@@ -164,7 +161,7 @@ fn hooks(
         let missing = risk::remaining(hook, facts, found);
         match compile::hook(hook, number) {
             Ok(compiled) => hooks.push(PlannedHook {
-                compiled: with_address_lengths(compiled, hook, facts),
+                compiled: sizes::of_kernel(compiled, hook, facts),
                 call: hook.point.target(),
                 message: hook.message.clone(),
                 tags: hook.tags.clone(),
@@ -192,23 +189,6 @@ fn hooks(
         }
     }
     hooks
-}
-
-/// The hook with the lengths of its socket addresses, where the kernel says which arguments they are.
-fn with_address_lengths(
-    mut compiled: CompiledHook,
-    hook: &Hook,
-    facts: Option<&KernelFacts>,
-) -> CompiledHook {
-    let config = &mut compiled.config;
-    for ((arg, size), bits) in hook.args.iter().zip(&mut config.arg_size).zip(&mut config.arg_size_bits) {
-        if let (ArgType::SockaddrUn, ArgSource::Argument(index), Some(facts)) = (arg.ty, arg.source, facts) {
-            let length = signature::address_length(hook, index, facts);
-            *size = length.map_or(NO_SIZE_ARG, u32::from);
-            *bits = i32::BITS;
-        }
-    }
-    compiled
 }
 
 /// What selectors send to processes, each once, in the order of the policy.

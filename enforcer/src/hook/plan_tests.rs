@@ -14,7 +14,7 @@ use crate::policy::{Severity, parse};
 fn source(call: &str, ty: &str, action: &str) -> Source {
     let syscall = call.starts_with("__x64_sys_");
     let (size, value) = match ty {
-        "char_buf" | "char_iovec" => (", sizeArgIndex: 3", "secret"),
+        "char_buf" | "char_iovec" => (", sizeArgIndex: 3}\n    - {index: 2, type: size_t", "secret"),
         "int" | "uint64" => ("", "5"),
         _ => ("", "/lab/none/target"),
     };
@@ -295,24 +295,6 @@ fn a_killing_filter_on_an_object_that_the_kernel_does_not_describe_is_refused() 
     assert!(found(&plan.remarks)[0].starts_with("warning[K006]"), "{}", plan.remarks);
 }
 
-#[rstest]
-#[case(Parameter::Number(32), 2)]
-#[case(Parameter::Pointer(None), NO_SIZE_ARG)]
-fn what_stands_behind_a_socket_address_is_its_length_only_where_it_is_a_number(
-    #[case] behind: Parameter,
-    #[case] expected: u32,
-) {
-    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
-                - call: connect_to\n    syscall: false\n    args: [{index: 1, type: sockaddr_un}]\n";
-    let mut facts = with_prototypes();
-    facts.functions.names.insert("connect_to".to_owned());
-    let pointer = |target: &str| Parameter::Pointer(Some(target.to_owned()));
-    let parameters = vec![pointer("socket"), pointer("sockaddr"), behind];
-    facts.prototypes.as_mut().unwrap().insert("connect_to".into(), parameters);
-    let plan = planned(&Source::new("p.yaml", text), &facts).unwrap();
-    assert_eq!(plan.hooks[0].compiled.config.arg_size[0], expected);
-}
-
 /// A policy about `security_file_permission` with one selector, whose lines are given with their indentation.
 fn with_selector(selector: &str) -> Source {
     Source::new(
@@ -428,3 +410,6 @@ fn what_a_hook_needs_of_its_programs_is_planned() {
 
 #[path = "risk_tests.rs"]
 mod risk;
+
+#[path = "sizes_tests.rs"]
+mod sizes;

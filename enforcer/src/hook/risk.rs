@@ -1,6 +1,7 @@
 //! What an enforcing selector leaves open at its hook: told before anything is attached.
 
 use super::effect::{self, Effect};
+use super::sizes;
 use crate::kernel::facts::KernelFacts;
 use crate::kernel::functions::FunctionAnswer;
 use crate::policy::ast::{Action, ArgType, Hook, HookPoint, Selector};
@@ -59,6 +60,7 @@ pub(super) fn remaining(
             add(filter.span, message, label, help, found);
         }
     }
+    missing.extend(sizes::unknown_width(hook, facts, found));
     effect_of_signals(hook, found);
     missing
 }
