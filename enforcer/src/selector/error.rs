@@ -57,6 +57,8 @@ pub enum CompileError {
         place: Place,
         /// Its values.
         values: usize,
+        /// Whether the operator is a negation.
+        negative: bool,
     },
     /// Ranges that neither stand in the selector bytes nor can be listed number by number.
     #[error(
@@ -72,6 +74,8 @@ pub enum CompileError {
         members: u128,
         /// Numbers that can be listed.
         listed: u64,
+        /// Whether the operator is a negation.
+        negative: bool,
     },
     /// A prefix or postfix that is too long for a set, among too many to do without one.
     #[error(
@@ -85,6 +89,8 @@ pub enum CompileError {
         values: usize,
         /// Bytes of the longest one.
         length: usize,
+        /// Whether the operator is a negation.
+        negative: bool,
     },
     /// Strings to compare one by one that cannot move to a set.
     #[error(
@@ -157,24 +163,42 @@ impl CompileError {
                 "move selectors to another hook of the same function, in another policy: the selectors of one hook share \
                  these bytes"
             }
-            Self::TooManyValues { .. } => "split the values over two selectors, or use In",
-            Self::TooManyRanges { .. } => "split the ranges over two selectors, or make them coarser",
+            // Entries of a selector all have to hold, and of the selectors one: that is "none of these and none of those" for a
+            // negation, and "one of these or one of those" for the others. The other way round would be another policy.
+            Self::TooManyValues { negative: true, .. } => {
+                "split the values over several entries of the same selector: all of them have to hold"
+            }
+            Self::TooManyRanges { negative: true, .. } => {
+                "split the ranges over several entries of the same selector, all of which have to hold, or make them coarser"
+            }
+            Self::AffixTooLong { negative: true, .. } => {
+                "give the long values an entry of their own in the same selector: both have to hold"
+            }
+            Self::TooManyValues { .. } => {
+                "split the values over two selectors, which are alike in everything else, or use In"
+            }
+            Self::TooManyRanges { .. } => {
+                "split the ranges over two selectors, which are alike in everything else, or make them coarser"
+            }
             Self::AffixTooLong { .. } => {
-                "give the long values an entry of their own, in a selector of their own"
+                "give the long values a second selector, which is alike in everything else"
             }
             Self::TooManyComparisons { .. } => {
-                "move the entry with the long values to another hook of the same function, in another policy"
+                "move the selector with the long values to another hook of the same function, in another policy"
             }
             Self::TooManyEntries { .. } => {
-                "split the entries over several policies, or merge entries of one set"
+                "write the capabilities of NotIn entries of one set into one entry: all entries of a selector have to hold, so \
+                 they cannot be divided"
             }
             Self::TooManySets { .. } | Self::TooManyMembers { .. } => {
                 "move selectors to another hook of the same function, in another policy: the sets of one hook share a map"
             }
             Self::TooManySearches { .. } => {
-                "move SubString entries to another hook of the same function, in another policy"
+                "move selectors with SubString entries to another hook of the same function, in another policy"
             }
-            Self::SearchTooLarge { .. } => "split the values over two selectors",
+            Self::SearchTooLarge { .. } => {
+                "split the values over two selectors, which are alike in everything else"
+            }
             Self::Mismatch { .. } => "parse the policy from its text",
         }
     }

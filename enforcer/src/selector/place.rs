@@ -123,10 +123,13 @@ fn kind(entry: &EntryTree) -> Option<SetKind> {
 /// Whether the entry's values are too many for the bytes.
 fn must_move(place: Place, entry: &EntryTree) -> Result<bool, CompileError> {
     let limit = MAX_VALUES as usize;
+    let negative = entry.op.positive().is_some();
     match &entry.values {
         ValueTree::Numbers(numbers) if numbers.len() <= limit => Ok(false),
         ValueTree::Numbers(_) if kind(entry).is_some() => Ok(true),
-        ValueTree::Numbers(numbers) => Err(CompileError::TooManyValues { place, values: numbers.len() }),
+        ValueTree::Numbers(numbers) => {
+            Err(CompileError::TooManyValues { place, values: numbers.len(), negative })
+        }
         ValueTree::Ranges(ranges) if ranges.len() <= canonical::INLINE_RANGES => Ok(false),
         ValueTree::Ranges(ranges) => {
             let members = canonical::members(ranges);
@@ -136,7 +139,7 @@ fn must_move(place: Place, entry: &EntryTree) -> Result<bool, CompileError> {
                 Ok(false)
             } else {
                 let (ranges, listed) = (ranges.len(), LISTED_NUMBERS);
-                Err(CompileError::TooManyRanges { place, ranges, members, listed })
+                Err(CompileError::TooManyRanges { place, ranges, members, listed, negative })
             }
         }
         // Which process ran what is remembered by the number of a set.
@@ -147,8 +150,11 @@ fn must_move(place: Place, entry: &EntryTree) -> Result<bool, CompileError> {
             place,
             values: strings.len(),
             length: sets::longest(&entry.values),
+            negative,
         }),
-        ValueTree::Strings(strings) => Err(CompileError::TooManyValues { place, values: strings.len() }),
+        ValueTree::Strings(strings) => {
+            Err(CompileError::TooManyValues { place, values: strings.len(), negative })
+        }
         ValueTree::Networks(networks) => Ok(networks.len() > INLINE_NETWORKS),
         ValueTree::Set(_) => Ok(false),
     }

@@ -116,6 +116,7 @@ fn wide_ranges_stay_in_the_bytes_when_they_are_not_too_many() {
         ranges: 65,
         members: 65 * 5001,
         listed: LISTED_NUMBERS,
+        negative: false,
     };
     assert_eq!(error, expected);
 }
@@ -256,8 +257,13 @@ fn every_refusal_says_where_and_what_to_do() {
     let place = Place { selector: 2, section: Section::Args, entry: 3 };
     let errors = [
         CompileError::TooLarge(TooLarge { needed: 5000 }),
-        CompileError::TooManyValues { place, values: 65 },
-        CompileError::AffixTooLong { place, values: 65, length: MAX_STRING_VALUE_BYTES as usize },
+        CompileError::TooManyValues { place, values: 65, negative: false },
+        CompileError::AffixTooLong {
+            place,
+            values: 65,
+            length: MAX_STRING_VALUE_BYTES as usize,
+            negative: false,
+        },
         CompileError::TooManyComparisons { words: 5000 },
         CompileError::TooManyEntries { selector: 1, section: Section::Capabilities, entries: 17 },
         CompileError::SearchTooLarge { place, bytes: 300 },
@@ -270,6 +276,37 @@ fn every_refusal_says_where_and_what_to_do() {
             "{text}: {advice}"
         );
         assert!(text.chars().next().is_some_and(char::is_lowercase), "{text}");
+    }
+}
+
+#[test]
+fn values_of_a_negation_are_divided_within_their_selector() {
+    let wide =
+        |count| numbered(count, |number| format!("\"{}:{}\"", 10_000 * number, 10_000 * number + 5000));
+    for (operator, negative) in
+        [("InRange", false), ("NotInRange", true), ("InMap", false), ("NotInMap", true)]
+    {
+        let error = compile::selectors(&one(0, operator, &wide(65))).unwrap_err();
+        assert_eq!(
+            error.advice().contains("of the same selector"),
+            negative,
+            "{operator}: {}",
+            error.advice()
+        );
+        assert_eq!(error.advice().contains("two selectors"), !negative, "{operator}: {}", error.advice());
+    }
+    let values = numbered(65, |number| padded(249, number));
+    for (operator, negative) in
+        [("Prefix", false), ("NotPrefix", true), ("Postfix", false), ("NotPostfix", true)]
+    {
+        let error = compile::selectors(&one(1, operator, &values)).unwrap_err();
+        assert_eq!(
+            error.advice().contains("in the same selector"),
+            negative,
+            "{operator}: {}",
+            error.advice()
+        );
+        assert_eq!(error.advice().contains("a second selector"), !negative, "{operator}: {}", error.advice());
     }
 }
 

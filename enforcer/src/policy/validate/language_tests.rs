@@ -350,3 +350,21 @@ fn very_many_unknown_names_are_answered_in_bounded_time(
     assert!(!refused(&spec).is_empty());
     assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
 }
+
+#[test]
+fn too_many_values_are_reported_once_whatever_repeats_them() {
+    let values: Vec<_> = (0..6000).map(|number| number.to_string()).collect();
+    let selectors = "    - matchArgs: [{index: 0, operator: InMap, values: [\"list:many\"]}]\n".repeat(16);
+    let hook = format!(
+        "  - call: f\n    syscall: false\n    args: [{{index: 0, type: int}}]\n    selectors:\n{selectors}"
+    );
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  lists:\n  - name: many\n    \
+         values: [{}]\n  kprobes:\n{}",
+        values.join(", "),
+        hook.repeat(20)
+    );
+    let found = parse(&Source::new("many.yaml", text)).unwrap_err();
+    let codes: Vec<_> = found.as_slice().iter().map(|found| found.code).collect();
+    assert_eq!(codes, [Code::Budget]);
+}

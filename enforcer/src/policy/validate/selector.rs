@@ -7,7 +7,7 @@ use super::filter::{self, Section, Subjects};
 use super::process;
 use super::scope;
 use super::text::optional_text;
-use super::walk::{Fields, Walk, closest, limit, printable};
+use super::walk::{Fields, Walk, closest, divided, limit, printable};
 use crate::policy::ast::{Action, Post, Selector};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
@@ -137,7 +137,7 @@ fn sections<'n>(
                 ),
             )
             .label(format!("entry {}", filters + 1))
-            .help("split the policy: further selectors, hooks or files are independent of each other"),
+            .help(divided("matchArgs")),
         );
         return None;
     }

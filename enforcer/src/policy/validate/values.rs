@@ -210,7 +210,8 @@ fn fits_search(walk: &mut Walk<'_>, items: &[Node], strings: &[Vec<u8>]) -> Opti
                 )
                 .label("no room for this one")
                 .help(format!(
-                    "one entry searches {SEARCH_WORDS} times {room} bytes: write a second selector with the rest of the values"
+                    "one entry searches {SEARCH_WORDS} times {room} bytes: write the rest of the values into a second selector that \
+                     is alike in everything else"
                 )),
             );
             return None;

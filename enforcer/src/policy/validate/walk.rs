@@ -14,6 +14,8 @@ pub(super) struct Walk<'s> {
     found: Vec<Diagnostic>,
     /// Values read so far, those that lists and macros repeat counted every time.
     values: usize,
+    /// Whether there were too many of them: the file is not read further.
+    stopped: bool,
 }
 
 /// The entries of one mapping, duplicates and unknown keys already reported and removed.
@@ -56,7 +58,7 @@ impl<'n> Fields<'n> {
 
 impl<'s> Walk<'s> {
     pub(super) const fn new(source: &'s Source) -> Self {
-        Self { source, found: Vec::new(), values: 0 }
+        Self { source, found: Vec::new(), values: 0, stopped: false }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
@@ -65,7 +67,7 @@ impl<'s> Walk<'s> {
 
     /// Adds a finding, unless it is known (what a macro or an alias repeats) or more than are worth listing.
     pub(super) fn push(&mut self, found: Diagnostic) {
-        if self.found.len() > MAX_FINDINGS || self.found.contains(&found) {
+        if self.is_full() || self.found.contains(&found) {
             return;
         }
         if self.found.len() == MAX_FINDINGS {
@@ -81,7 +83,7 @@ impl<'s> Walk<'s> {
 
     /// Whether further findings are dropped, so that there is no need to look for them.
     pub(super) fn is_full(&self) -> bool {
-        self.found.len() > MAX_FINDINGS
+        self.stopped || self.found.len() > MAX_FINDINGS
     }
 
     /// Counts values; `None`, with a finding, when lists and macros have multiplied them beyond all measure.
@@ -101,6 +103,8 @@ impl<'s> Walk<'s> {
                 "lists and macros repeat their values at every use: use them less often, or split the file",
             ),
         );
+        // Everything behind has the same cause.
+        self.stopped = true;
         None
     }
 
@@ -205,9 +209,7 @@ impl<'s> Walk<'s> {
             self.push(
                 Diagnostic::new(Code::ListTooLong, first_over.span, message)
                     .label(format!("entry {}", limit + 1))
-                    .help(
-                        "split the policy: further selectors, hooks or files are independent of each other",
-                    ),
+                    .help(divided(what)),
             );
             return Some(&items[..limit]);
         }
@@ -308,6 +310,20 @@ impl<'s> Walk<'s> {
                 .label(format!("this is {found}"))
                 .help(help),
         );
+    }
+}
+
+/// How a list that is too long is divided without changing what the policy means.
+pub(super) fn divided(what: &str) -> &'static str {
+    if what.contains("values") {
+        "values of a negative operator go on in another entry of the same selector, those of a positive one in another selector \
+         that is alike in everything else"
+    } else if what.contains("Actions") {
+        "leave out what is not needed: the actions of a selector belong together"
+    } else if what.contains("match") || what.contains("args") || what.contains("data") {
+        "leave out what is not needed: all of them hold together, so they cannot be divided"
+    } else {
+        "split the policy: further selectors, hooks or files are independent of each other"
     }
 }
 
