@@ -16,6 +16,11 @@
 /* A file system that is mounted nowhere: of pipes, sockets, anonymous inodes (SB_NOUSER of include/linux/fs.h). */
 #define QUELL_SB_NOUSER (1UL << 31)
 
+/* Numbers of mount namespaces that are anonymous, which hold a tree of mounts until it is mounted somewhere: none before
+ * Linux 6.18, MNT_NS_ANON_INO of include/uapi/linux/nsfs.h since. */
+#define QUELL_ANONYMOUS 0
+#define QUELL_ANONYMOUS_INODE 0xeffffff7U
+
 /* Nothing to walk from: the function was given no file, as for an anonymous mapping. No path, hence no match. */
 static __always_inline void quell_no_path(struct quell_arg *arg)
 {
@@ -75,6 +80,19 @@ static __always_inline void quell_walked(__u32 status, struct quell_arg *arg, __
 	arg->length = QUELL_MAX_STRING_BYTES - at;
 }
 
+/* How a walk ends that came to the top of a tree of mounts in `ns`. What is mounted nowhere has no path: neither a tree that
+ * was unmounted, nor one that nobody has mounted yet, as open_tree and fsmount make them. */
+static __always_inline __u32 quell_top_of_mounts(struct mnt_namespace *ns)
+{
+	__u32 number = QUELL_ANONYMOUS;
+
+	if (!ns)
+		return QUELL_ARG_DISCONNECTED;
+	if (!quell_read(&number, &ns->ns.inum, QUELL_FAULT_PATH_WALK))
+		return QUELL_ARG_KERNEL_FAULT;
+	return number == QUELL_ANONYMOUS || number == QUELL_ANONYMOUS_INODE ? QUELL_ARG_DISCONNECTED : QUELL_ARG_OK;
+}
+
 /* Writes the path of `dentry` on `vfsmount` into `slot`, ending at QUELL_MAX_STRING_BYTES, and describes it in `arg`. */
 static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *vfsmount, struct quell_arg *arg,
 				       __u8 *slot)
@@ -112,8 +130,7 @@ static __always_inline void quell_walk(struct dentry *dentry, struct vfsmount *v
 				break;
 			}
 			if (above == mount) {
-				/* The top; of a tree that is mounted nowhere, when it has no namespace. */
-				status = ns ? QUELL_ARG_OK : QUELL_ARG_DISCONNECTED;
+				status = quell_top_of_mounts(ns);
 				break;
 			}
 			mount = above;

@@ -11,6 +11,9 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use quell_wire::code::ArgStatus;
 use quell_wire::limits::MAX_PATH_STEPS;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsmount, fsopen, open_tree,
+};
 
 use super::evaluator::{Evaluator, KernelError};
 use crate::dice::Dice;
@@ -60,6 +63,9 @@ fn walk_in(walk: &Evaluator, dice: &mut Dice, own: &Path, count: usize) -> Resul
     for descriptor in special(own).map_err(failed)? {
         check(walk, &descriptor, &mut report)?;
     }
+    for descriptor in mounted_nowhere(own).map_err(failed)? {
+        check_disconnected(walk, &descriptor, &mut report)?;
+    }
     for number in 0..count {
         let descriptor = nested(dice, own, number).map_err(failed)?;
         check(walk, &descriptor, &mut report)?;
@@ -85,6 +91,19 @@ fn special(own: &Path) -> io::Result<Vec<OwnedFd>> {
         }
     }
     Ok(all)
+}
+
+/// Trees of mounts that nobody has mounted anywhere, and a file in each: their paths lead to no root, whatever procfs says.
+fn mounted_nowhere(own: &Path) -> io::Result<Vec<OwnedFd>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let copy = open_tree(rustix::fs::CWD, own, clone)?;
+    let copied = openat(&copy, "plain", flags, Mode::empty())?;
+    let made = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&made)?;
+    let fresh = fsmount(&made, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    let inside = openat(&fresh, "inside", OFlag::O_CREAT | OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::S_IRWXU)?;
+    Ok(vec![copy, copied, fresh, inside])
 }
 
 /// A file at some depth, with names of some length; some deeper than the walk goes, some deleted.
@@ -129,6 +148,23 @@ fn check(walk: &Evaluator, descriptor: &OwnedFd, report: &mut PathReport) -> Res
     if !agrees || mode != real_mode {
         report.disagreements.push(format!(
             "descriptor {number}: walked {status:?} {:?} of type {mode:o}, and procfs says {linked:?} of type {real_mode:o}",
+            String::from_utf8_lossy(&found)
+        ));
+    }
+    Ok(())
+}
+
+fn check_disconnected(
+    walk: &Evaluator,
+    descriptor: &OwnedFd,
+    report: &mut PathReport,
+) -> Result<(), KernelError> {
+    let number = descriptor.as_raw_fd();
+    let (status, found, _) = walk.walk(number)?;
+    report.paths += 1;
+    if status != ArgStatus::Disconnected {
+        report.disagreements.push(format!(
+            "descriptor {number}: walked {status:?} {:?} in a tree that is mounted nowhere",
             String::from_utf8_lossy(&found)
         ));
     }
