@@ -73,11 +73,44 @@ static __always_inline void quell_read_buffer(__u64 pointer, __u64 size, struct 
 	arg->length = length;
 }
 
-/* struct iovec (uapi). */
-struct quell_iovec {
-	__u64 base;
-	__u64 length;
+/* TS_COMPAT of the kernel: the task is in a system call of the 32-bit ABI. */
+#define QUELL_TS_COMPAT 2
+
+/* The flags of the calling task's thread. */
+static __always_inline bool quell_task_status(__u32 *status)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return quell_read(status, &task->thread_info.status, QUELL_FAULT_TASK);
+}
+
+/* struct iovec (uapi), and what a 32-bit caller gives instead. */
+union quell_iovec {
+	struct {
+		__u64 base;
+		__u64 length;
+	};
+	struct {
+		__u32 short_base;
+		__u32 short_length;
+	};
+	/* Room for whatever the verifier takes for the greatest number of bytes that are read. */
+	__u64 room[3];
 };
+
+/* Bytes of one entry of a vector. The kernel's own copy is always of the wide form. */
+static __always_inline bool quell_iovec_bytes(bool kernel, __u32 *bytes)
+{
+	__u32 status = 0;
+
+	*bytes = 16;
+	if (kernel)
+		return true;
+	if (!quell_task_status(&status))
+		return false;
+	*bytes = status & QUELL_TS_COMPAT ? 8 : 16;
+	return true;
+}
 
 /* Notes that a buffer could not be read. */
 static __always_inline void quell_unreadable_buffer(struct quell_arg *arg, long error, bool kernel)
@@ -99,23 +132,34 @@ static __always_inline void quell_read_buffers(__u64 vector, __u64 count, struct
 	/* In memory and read anew in every step, as in a path walk. */
 	volatile __u32 *at = &arg->length;
 	volatile __u64 *asked = &arg->number;
+	__u32 bytes = 0;
 
+	if (!quell_iovec_bytes(kernel, &bytes)) {
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+		return;
+	}
+	quell_opaque(bytes);
 	arg->status = QUELL_ARG_OK;
 	for (__u32 i = 0; i < QUELL_MAX_IOVECS; i++) {
-		struct quell_iovec one = {};
-		const void *from = (const void *)(vector + i * sizeof(one));
+		union quell_iovec one = {};
+		const void *from = (const void *)(vector + i * bytes);
+		/* For the verifier, at every use; it is 8 or 16. */
+		__u64 length_of_one = bytes & 24;
 
 		if (i >= count)
 			break;
-		long error = kernel ? bpf_probe_read_kernel(&one, sizeof(one), from) :
-				      bpf_probe_read_user(&one, sizeof(one), from);
+		long error = kernel ? bpf_probe_read_kernel(&one, length_of_one, from) :
+				      bpf_probe_read_user(&one, length_of_one, from);
 
 		if (error) {
 			quell_unreadable_buffer(arg, error, kernel);
 			return;
 		}
 		__u32 used = *at;
-		__u64 length = one.length;
+		/* All bits of one that was read in the short form. */
+		__u64 narrow = -(__u64)((bytes >> 3) & 1);
+		__u64 base = (one.short_base & narrow) | (one.base & ~narrow);
+		__u64 length = (one.short_length & narrow) | (one.length & ~narrow);
 
 		*asked += length;
 		if (used > QUELL_MAX_STRING_BYTES)
@@ -131,7 +175,7 @@ static __always_inline void quell_read_buffers(__u64 vector, __u64 count, struct
 		if (length > QUELL_MAX_STRING_BYTES)
 			break;
 		/* The mask is for the verifier: used < QUELL_MAX_STRING_BYTES, because something is left. */
-		error = bpf_probe_read_user(slot + (used & (QUELL_MAX_STRING_BYTES - 1)), length, (const void *)one.base);
+		error = bpf_probe_read_user(slot + (used & (QUELL_MAX_STRING_BYTES - 1)), length, (const void *)base);
 		if (error) {
 			quell_unreadable_buffer(arg, error, false);
 			return;
