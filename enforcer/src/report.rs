@@ -161,7 +161,7 @@ mod tests {
             sends: vec!["SIGKILL".into()],
             event_buffer: EventBuffer::Ring,
             monitor: false,
-            host_namespaces: false,
+            host_namespaces: Vec::new(),
             rate_limits: false,
             kernel_stacks: false,
             user_stacks: false,

@@ -19,10 +19,10 @@ use crate::hook::attach::{self, AttachError};
 use crate::hook::buffer::{EventBuffer, Reader};
 use crate::hook::load::Settings;
 use crate::hook::plan::{self, Plan, PlannedHook};
-use crate::kernel::namespaces;
+use crate::kernel::namespaces::{self, HostNamespaceError};
 use crate::kernel::probe::{self, ProbeError};
 use crate::kernel::symbols::Symbols;
-use crate::policy::ast::Policy;
+use crate::policy::ast::{Namespace, Policy};
 use crate::policy::{self, Code, Diagnostic, Diagnostics, Source};
 use crate::report::{self, Report};
 
@@ -72,6 +72,9 @@ pub enum RunError {
     /// The kernel's facts cannot be read.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// It is not known what `host_ns` stands for; nothing was attached.
+    #[error(transparent)]
+    HostNamespaces(#[from] HostNamespaceError),
     /// The kernel refused; nothing stays attached.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -116,15 +119,8 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
     if agent_tgid.is_none() {
         progress(Progress::SubjectToItself);
     }
-    let host_namespaces = if hooks.iter().any(|hook| hook.host_namespaces) {
-        namespaces::of_host().map_err(|source| RunError::File {
-            what: "find out what host_ns is from",
-            path: namespaces::DIRECTORY.into(),
-            source,
-        })?
-    } else {
-        [0; 10]
-    };
+    let named: Vec<Namespace> = hooks.iter().flat_map(|hook| hook.host_namespaces.iter().copied()).collect();
+    let host_namespaces = namespaces::of_host(&named, agent_tgid.is_some())?;
     let settings = Settings { monitor: options.monitor, agent_tgid, host_namespaces };
     let mut attached = attach::attach(&hooks, settings)?;
 

@@ -9,7 +9,9 @@ use super::buffer::EventBuffer;
 use super::{risk, signature, sizes, unsupported};
 use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::functions::FunctionAnswer;
-use crate::policy::ast::{Action, ArgType, Hook, HookPoint, NamespaceId, Policy, Post, Selector, TypeClass};
+use crate::policy::ast::{
+    Action, ArgType, Hook, HookPoint, Namespace, NamespaceId, Policy, Post, Selector, TypeClass,
+};
 use crate::policy::{Code, Diagnostic, Diagnostics, Source};
 use crate::selector::compile::{self, CompiledHook};
 
@@ -64,8 +66,8 @@ pub struct PlannedHook {
     pub event_buffer: EventBuffer,
     /// Whether the policy itself asks for monitor mode.
     pub monitor: bool,
-    /// Whether a filter names a namespace of the host.
-    pub host_namespaces: bool,
+    /// Kinds of namespaces of which a filter names the host's.
+    pub host_namespaces: Vec<Namespace>,
     /// Whether an event of it has a rate limit.
     pub rate_limits: bool,
     /// Whether its events carry stacks of the kernel, whose addresses need names.
@@ -207,10 +209,11 @@ fn sends(selectors: &[Selector]) -> Vec<String> {
     sends
 }
 
-/// Whether a filter of the selectors says `host_ns`.
-fn names_host(selectors: &[Selector]) -> bool {
-    let mut filters = selectors.iter().flat_map(|selector| &selector.namespaces);
-    filters.any(|filter| filter.values.contains(&NamespaceId::Host))
+/// The kinds of namespaces of which a filter of the selectors says `host_ns`.
+fn names_host(selectors: &[Selector]) -> Vec<Namespace> {
+    let filters = selectors.iter().flat_map(|selector| &selector.namespaces);
+    let naming = filters.filter(|filter| filter.values.contains(&NamespaceId::Host));
+    naming.map(|filter| filter.namespace).collect()
 }
 
 /// Whether a Post action of the selectors is like this.

@@ -402,8 +402,8 @@ fn what_a_hook_needs_of_its_programs_is_planned() {
     let plan = planned(&with_selector(selector), &complete()).unwrap();
     let hook = &plan.hooks[0];
     assert_eq!(
-        (hook.host_namespaces, hook.rate_limits, hook.kernel_stacks, hook.user_stacks),
-        (true, true, false, true)
+        (hook.host_namespaces.as_slice(), hook.rate_limits, hook.kernel_stacks, hook.user_stacks),
+        ([Namespace::Net].as_slice(), true, false, true)
     );
     assert!(!hook.enforces());
 }

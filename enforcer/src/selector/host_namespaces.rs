@@ -20,7 +20,7 @@ pub enum ResolveError {
 }
 
 /// The hook with the host's namespaces by number: those that process 1 is in, in the order of
-/// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL); 0 where the kernel has no such namespaces.
+/// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL); those that the hook does not name are not looked at.
 ///
 /// # Errors
 /// When the bytes of the hook are not what compiling gives.
