@@ -22,6 +22,8 @@ pub struct Checked {
     /// The policies, if the text is valid; later stages may still refuse them.
     pub policies: Vec<Policy>,
     findings: Diagnostics,
+    /// Why there is no text to look at.
+    unreadable: Option<String>,
     /// Per hook, how a kernel will serve it.
     plan: Vec<String>,
 }
@@ -58,7 +60,14 @@ impl Checked {
             Ok((policies, source)) => (policies, Diagnostics::new(source, Vec::new())),
             Err(findings) => (Vec::new(), findings),
         };
-        Self { policies, findings, plan: Vec::new() }
+        Self { policies, findings, unreadable: None, plan: Vec::new() }
+    }
+
+    /// A file of a folder that cannot be read; it is refused, and the others are checked.
+    #[must_use]
+    pub fn unreadable(name: &str, problem: &str) -> Self {
+        let findings = Diagnostics::new(Source::new(name, ""), Vec::new());
+        Self { policies: Vec::new(), findings, unreadable: Some(problem.to_owned()), plan: Vec::new() }
     }
 
     /// Adds what a later stage found (encoding, kernel).
@@ -99,6 +108,24 @@ impl Checked {
         !self.policies.is_empty() && !self.findings.has_errors()
     }
 
+    /// How much it is, as far as it was understood.
+    fn size(&self) -> String {
+        if let Some(problem) = &self.unreadable {
+            return format!("cannot be read: {problem}");
+        }
+        // None of a refused text was counted.
+        if self.policies.is_empty() {
+            return "not understood".to_owned();
+        }
+        let policies = match self.policies.len() {
+            1 => "1 policy".to_owned(),
+            several => format!("{several} policies"),
+        };
+        let hooks = || self.policies.iter().flat_map(|policy| &policy.hooks);
+        let selectors = hooks().map(|hook| hook.selectors.len()).sum();
+        format!("{policies}, {}, {}", counted(hooks().count(), "hook"), counted(selectors, "selector"))
+    }
+
     /// What became of it.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -128,20 +155,11 @@ pub fn summary(files: &[Checked]) -> String {
         codes.sort_unstable();
         codes.dedup();
         let codes = if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(" ")) };
-        let hooks = file.policies.iter().map(|policy| policy.hooks.len()).sum();
-        let selectors =
-            file.policies.iter().flat_map(|policy| &policy.hooks).map(|hook| hook.selectors.len()).sum();
         out.push_str(&format!(
-            "{:<8}{}: {}, {}, {}{codes}\n",
+            "{:<8}{}: {}{codes}\n",
             file.verdict().as_str(),
             file.findings.source().name(),
-            if file.policies.len() == 1 {
-                "1 policy".to_owned()
-            } else {
-                format!("{} policies", file.policies.len())
-            },
-            counted(hooks, "hook"),
-            counted(selectors, "selector"),
+            file.size(),
         ));
     }
     let count = |verdict| files.iter().filter(|file| file.verdict() == verdict).count();
@@ -155,6 +173,9 @@ pub fn summary(files: &[Checked]) -> String {
 
 fn text(file: &Checked, style: Style) -> String {
     let mut out = render::text(&file.findings, style);
+    if let Some(problem) = &file.unreadable {
+        out.push_str(&format!("{}: cannot be read: {problem}\n", file.findings.source().name()));
+    }
     if file.is_accepted() {
         for policy in &file.policies {
             let hooks = policy.hooks.len();
@@ -191,6 +212,8 @@ struct JsonFile<'a> {
     policies: Vec<&'a str>,
     accepted: bool,
     verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<&'a str>,
     plan: &'a [String],
     diagnostics: Vec<JsonDiagnostic>,
 }
@@ -206,6 +229,7 @@ fn json(files: &[Checked]) -> String {
                 policies: file.policies.iter().map(|policy| policy.name.value.as_str()).collect(),
                 accepted: file.is_accepted(),
                 verdict: file.verdict().as_str(),
+                unreadable: file.unreadable.as_deref(),
                 plan: &file.plan,
                 diagnostics: render::json(&file.findings),
             })
@@ -280,8 +304,8 @@ mod tests {
         ];
         let expected = "ok      two.yaml: 2 policies, 2 hooks, 0 selectors\n\
             partial partial.yaml: 1 policy, 1 hook, 0 selectors [K007]\n\
-            refused broken.yaml: 0 policies, 0 hooks, 0 selectors [P005 P008]\n\
-            refused binary.yaml: 0 policies, 0 hooks, 0 selectors [P001]\n\
+            refused broken.yaml: not understood [P005 P008]\n\
+            refused binary.yaml: not understood [P001]\n\
             4 files: 1 ok, 1 partial, 2 refused\n";
         assert_eq!(summary(&files), expected);
     }

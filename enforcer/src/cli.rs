@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::codec;
 use quell::check::{self, Checked, Format};
 use quell::exit;
+use quell::files::{self, Found};
 use quell::hook::buffer::EventBuffer;
 use quell::kernel::facts::{Answer, Feature, KernelFacts};
 use quell::kernel::{probe, recorded};
@@ -28,7 +29,7 @@ pub(crate) struct Cli {
 enum Command {
     /// Say whether policies can be enforced, and what they leave open; needs no root unless --this-kernel
     Check {
-        /// Policy files, or folders: all *.yaml and *.yml below them
+        /// Policy files, or folders: all *.yaml and *.yml below them, but nothing that begins with a dot
         #[arg(required = true)]
         policies: Vec<PathBuf>,
         /// For a kernel of the catalogue, such as 6.12
@@ -66,7 +67,7 @@ enum Command {
         /// Policy file; may be given several times
         #[arg(long, value_name = "FILE", required_unless_present = "policy_dir")]
         policy: Vec<PathBuf>,
-        /// Folder whose *.yaml files are all policies
+        /// Folder of policies: all *.yaml and *.yml below it, but nothing that begins with a dot
         #[arg(long, value_name = "DIR")]
         policy_dir: Option<PathBuf>,
         /// Form of the events on standard output
@@ -133,7 +134,7 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
         Command::Run { policy, policy_dir, output, mode, report, event_buffer } => {
             let mut policies = policy.clone();
             if let Some(dir) = policy_dir {
-                policies.extend(policy_files(dir)?);
+                policies.extend(policy_dir_files(dir)?);
             }
             run(&Options {
                 policies,
@@ -158,44 +159,13 @@ fn facts_for(kernel: Option<&str>, file: Option<&Path>, running: bool) -> Result
     })
 }
 
-/// A file as it is; of a folder its *.yaml and *.yml files, by name.
-fn policy_files(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = std::fs::read_dir(path).with_context(|| format!("failed to list {}", path.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.with_context(|| format!("failed to list {}", path.display()))?.path();
-        if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    anyhow::ensure!(!files.is_empty(), "no *.yaml file in {}", path.display());
-    Ok(files)
-}
-
-/// A file as it is; of a folder its *.yaml and *.yml files and those of the folders in it, by name. What begins with a dot is
-/// left out: version control, and the copies that mounted configuration keeps.
-fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let hidden = |entry: &walkdir::DirEntry| {
-        entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
-    };
-    let mut files = Vec::new();
-    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name();
-    for entry in walk.into_iter().filter_entry(|entry| !hidden(entry)) {
-        let entry = entry.with_context(|| format!("failed to list {}", path.display()))?;
-        let is_yaml = entry.path().extension().is_some_and(|found| found == "yaml" || found == "yml");
-        if is_yaml && entry.file_type().is_file() {
-            files.push(entry.into_path());
-        }
-    }
-    anyhow::ensure!(!files.is_empty(), "no *.yaml or *.yml file in {}", path.display());
-    Ok(files)
+/// The policies of a folder; enforcing the others alone would leave open what cannot be read.
+fn policy_dir_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    let paths = files::policies(dir)?.into_iter().map(|file| match file.problem {
+        None => Ok(file.path),
+        Some(problem) => Err(anyhow!("failed to read policy {}: {problem}", file.path.display())),
+    });
+    paths.collect()
 }
 
 fn style(terminal: bool) -> Style {
@@ -212,10 +182,17 @@ fn check(
     let mut folders = false;
     for path in paths {
         folders |= path.is_dir();
-        for file in files_below(path)? {
-            let bytes =
-                std::fs::read(&file).with_context(|| format!("failed to read policy {}", file.display()))?;
-            checked.push(Checked::new(&file.display().to_string(), &bytes));
+        for Found { path: file, problem } in files::policies(path)? {
+            let name = file.display().to_string();
+            checked.push(match (problem, std::fs::read(&file)) {
+                (Some(problem), _) => Checked::unreadable(&name, &problem),
+                (None, Ok(bytes)) => Checked::new(&name, &bytes),
+                // One of many is for the summary; what was named and is not there is a mistake of the command.
+                (None, Err(error)) if file != *path => Checked::unreadable(&name, &error.to_string()),
+                (None, Err(error)) => {
+                    return Err(error).with_context(|| format!("failed to read policy {name}"));
+                }
+            });
         }
     }
     // Prototypes are known of the running kernel only, and only those that the policies name are worth reading.

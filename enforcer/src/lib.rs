@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod check;
 pub mod event;
 pub mod exit;
+pub mod files;
 pub mod hook;
 pub mod kernel;
 pub mod model;

@@ -57,7 +57,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A file cannot be read or written.
-    #[error("failed to {what} {path}: {source}")]
+    #[error("failed to {what} {path}")]
     File {
         /// What was tried.
         what: &'static str,

@@ -198,6 +198,7 @@ fn a_policy_that_is_not_there_is_named(#[case] arguments: &[&str]) {
     let (code, out, err) = quell(arguments);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.contains("no-such-policy.yaml") && err.contains("failed to read"), "{err}");
+    assert_eq!(err.matches("os error").count(), 1, "{err}");
 }
 
 #[test]
@@ -252,14 +253,68 @@ fn a_folder_is_checked_with_everything_below_it_and_a_line_for_each_file() {
         summary,
         [
             "ok      DIR/a/two.yaml: 2 policies, 2 hooks, 2 selectors",
-            "refused DIR/b/broken.yaml: 0 policies, 0 hooks, 0 selectors [P005]",
+            "refused DIR/b/broken.yaml: not understood [P005]",
             "partial DIR/b/partial.yml: 1 policy, 1 hook, 1 selector [K007 K008]",
-            "refused DIR/binary.yaml: 0 policies, 0 hooks, 0 selectors [P001]",
-            "refused DIR/empty.yaml: 0 policies, 0 hooks, 0 selectors [P008]",
-            "refused DIR/not-yaml.yaml: 0 policies, 0 hooks, 0 selectors [P002]",
+            "refused DIR/binary.yaml: not understood [P001]",
+            "refused DIR/empty.yaml: not understood [P008]",
+            "refused DIR/not-yaml.yaml: not understood [P002]",
             "6 files: 1 ok, 1 partial, 4 refused",
         ]
     );
+}
+
+/// A folder with a good policy, a link to nothing, a loop, and a hidden file that is not one.
+fn folder_with_links() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let valid = std::fs::read_to_string(policy("open_kill.yaml")).unwrap().replace("Sigkill", "Post");
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    std::fs::write(folder.path().join("below/good.yml"), valid).unwrap();
+    std::fs::write(folder.path().join(".hidden.yaml"), "a: [\n").unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("gone.yaml")).unwrap();
+    std::os::unix::fs::symlink("..", folder.path().join("below/loop")).unwrap();
+    folder
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_refused_and_the_others_are_checked() {
+    let folder = folder_with_links();
+    let dir = folder.path().to_str().unwrap();
+    let (code, out, err) = quell(&["check", dir]);
+    assert_eq!((code, err.as_str()), (3, ""), "{out}");
+    let lines: Vec<_> = out.lines().map(|line| line.replace(dir, "DIR")).collect();
+    let gone = "DIR/gone.yaml: cannot be read: No such file or directory (os error 2)";
+    assert_eq!(
+        &lines[lines.len() - 4..],
+        [
+            "ok      DIR/below/good.yml: 1 policy, 1 hook, 1 selector",
+            "refused DIR/below/loop: cannot be read: a loop of links: it leads back to DIR",
+            &format!("refused {gone}"),
+            "3 files: 1 ok, 0 partial, 2 refused",
+        ]
+    );
+    assert!(lines.iter().any(|line| line == gone), "{out}");
+
+    let (code, out, _) = quell(&["check", "--format", "json", dir]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &report["files"][0]["verdict"]), (3, &"ok".into()));
+    assert_eq!(report["files"][2]["verdict"], "refused");
+    assert_eq!(report["files"][2]["unreadable"], "No such file or directory (os error 2)");
+}
+
+#[test]
+fn run_takes_the_same_files_of_a_folder_as_check_and_none_when_one_cannot_be_read() {
+    let folder = folder_with_links();
+    let dir = folder.path().to_str().unwrap();
+    let (code, _, err) = quell(&["run", "--policy-dir", dir]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("below/loop: a loop of links"), "{err}");
+    std::fs::remove_file(folder.path().join("below/loop")).unwrap();
+    std::fs::remove_file(folder.path().join("gone.yaml")).unwrap();
+    std::fs::copy(five_mistakes(), folder.path().join("below/bad.yml")).unwrap();
+    let (code, _, err) = quell(&["run", "--policy-dir", dir]);
+    assert_eq!(code, 3, "{err}");
+    // The hidden file has a mistake of its own, which is not found.
+    assert!(err.matches("error[").count() == 5 && err.contains("below/bad.yml"), "{err}");
 }
 
 #[test]
