@@ -22,16 +22,15 @@ static __always_inline void quell_read_capabilities(__u64 pointer, struct quell_
 	quell_set_number(arg, capabilities.bits);
 }
 
-/* TS_COMPAT of the kernel: the task is in a system call of the 32-bit ABI. */
-#define QUELL_TS_COMPAT 2
 #define QUELL_COMPATIBLE_SYSCALL (1ULL << 31)
 
-static __always_inline void quell_read_syscall(__u64 number, struct quell_arg *arg)
+/* Whatever the parameter is declared as: what stands above 32 bits is not part of the number. */
+static __always_inline void quell_read_syscall(__u64 value, struct quell_arg *arg)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 number = (__u32)value;
 	__u32 status = 0;
 
-	if (!quell_read(&status, &task->thread_info.status, QUELL_FAULT_TASK)) {
+	if (!quell_task_status(&status)) {
 		arg->status = QUELL_ARG_KERNEL_FAULT;
 		return;
 	}

@@ -184,6 +184,20 @@ fn an_argument_has_the_type_that_the_function_has(#[case] ty: &str, #[case] mess
     }
 }
 
+#[rstest]
+#[case::int(Parameter::Number(32), true)]
+#[case::long(Parameter::Number(64), true)]
+#[case::short(Parameter::Number(16), false)]
+#[case::pointer(Parameter::Pointer(None), false)]
+fn the_number_of_a_system_call_may_be_declared_in_both_widths(
+    #[case] declared: Parameter,
+    #[case] fits: bool,
+) {
+    let mut facts = with_prototypes();
+    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap()[1] = declared;
+    assert_eq!(planned(&source("security_file_permission", "syscall64", "Post"), &facts).is_ok(), fits);
+}
+
 #[test]
 fn an_argument_behind_the_last_one_is_refused() {
     let mut facts = with_prototypes();

@@ -108,6 +108,10 @@ fn fits(ty: ArgType, parameter: &Parameter) -> bool {
         return matches!(parameter, Parameter::Pointer(Some(target)) if names.contains(&target.as_str()));
     }
     match ty.class() {
+        // Numbers of system calls are 32 bits wide, whatever a function keeps them in.
+        TypeClass::Integer { .. } if ty == ArgType::Syscall64 => {
+            matches!(parameter, Parameter::Number(32 | 64))
+        }
         TypeClass::Nothing => true,
         TypeClass::Path => matches!(parameter, Parameter::Number(_)),
         TypeClass::Text => matches!(parameter, Parameter::Pointer(None)),
