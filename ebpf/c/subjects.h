@@ -14,7 +14,8 @@ static __always_inline void quell_begin_subject(struct quell_arg *arg)
 	arg->number = 0;
 }
 
-/* The path of a process's executable; kernel threads have none. */
+/* The path of a process's executable; kernel threads have none. A program that runs from memory has none either, but that is
+ * its caller's choice: nothing is concluded from it. */
 static __always_inline void quell_read_executable(struct task_struct *task, struct quell_arg *arg, __u8 *slot)
 {
 	struct mm_struct *mm = 0;
@@ -29,6 +30,8 @@ static __always_inline void quell_read_executable(struct task_struct *task, stru
 	}
 	if (quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK))
 		quell_read_file(file, arg, slot);
+	if (arg->status == QUELL_ARG_NO_PATH)
+		arg->status = QUELL_ARG_DISCONNECTED;
 }
 
 static __always_inline void quell_read_executables(struct quell_call *call, __u32 wanted)
