@@ -203,7 +203,8 @@ struct quell_sockaddr_in6 {
 	union quell_address address;
 };
 
-/* An address that is given to or by a system call: one end, as the source. */
+/* An address that is given to or by a system call: one end, as the source. Of no family (AF_UNSPEC), Linux takes bind and
+ * sendto of IPv4 sockets for IPv4; connect only dissolves a connection then, whatever the address. */
 static __always_inline void quell_read_sockaddr(__u64 pointer, bool kernel, struct quell_arg *arg, __u8 *slot)
 {
 	struct quell_connection *connection = quell_new_connection(arg, slot);
@@ -212,7 +213,7 @@ static __always_inline void quell_read_sockaddr(__u64 pointer, bool kernel, stru
 	if (!pointer || !quell_read_given(&family, sizeof(family), pointer, kernel, arg))
 		return;
 	connection->family = family;
-	if (family == QUELL_AF_INET) {
+	if (family == QUELL_AF_INET || family == QUELL_AF_UNSPEC) {
 		struct quell_sockaddr_in in = {};
 
 		if (!quell_read_given(&in, sizeof(in), pointer, kernel, arg))

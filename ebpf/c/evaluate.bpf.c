@@ -103,3 +103,18 @@ int walk_descriptor(__u64 *context)
 	quell_read_argument(QUELL_TYPE_FD, context[0], 0, arg, call->slot);
 	return arg->status | (arg->length & 0xffff) << 8 | (arg->mode >> 12) << 24;
 }
+
+/* An argument of the type that the hook has first, read from what the caller gives: its value, and what holds its size. It
+ * starts the first slot. The answer is its status, and from bit 8 on its length; its number stands in its record. */
+SEC("raw_tp")
+int read_given(__u64 *context)
+{
+	struct quell_call *call = quell_heap();
+
+	if (!call)
+		return 0;
+	struct quell_arg *arg = &call->arg[0];
+
+	quell_read_argument(config.arg_type[0], context[0], context[1], arg, call->slot);
+	return arg->status | (arg->length & 0xffff) << 8;
+}

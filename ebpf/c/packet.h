@@ -9,6 +9,7 @@
 
 /* Parts of the ABI, by their kernel names: include/linux/socket.h, include/linux/net.h, include/uapi/linux/if_ether.h,
  * include/uapi/linux/in.h and in6.h, include/net/tcp_states.h. */
+#define QUELL_AF_UNSPEC 0
 #define QUELL_AF_INET 2
 #define QUELL_AF_INET6 10
 #define QUELL_SOCK_STREAM 1

@@ -25,6 +25,9 @@ pub const EVALUATE_STAGES: &[(Stage, &str)] =
 /// The program of [`EVALUATE_OBJECT`] that walks the path of a descriptor.
 #[cfg(feature = "evaluate-object")]
 pub const WALK_ENTRY: &str = "walk_descriptor";
+/// The program of [`EVALUATE_OBJECT`] that reads one argument out of the caller's memory.
+#[cfg(feature = "evaluate-object")]
+pub const READ_ENTRY: &str = "read_given";
 
 /// The program that is attached; it begins the way through the stages.
 pub const KPROBE_ENTRY: &str = "generic_kprobe_event";

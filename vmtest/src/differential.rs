@@ -68,6 +68,8 @@ struct Report {
     disagreements: u64,
     paths: u64,
     path_disagreements: u64,
+    reads: u64,
+    read_disagreements: u64,
     /// The first case that differs, ready to be written to files.
     first: Option<Case>,
 }
@@ -188,10 +190,10 @@ fn judge(seen: &Comparison, cases: u64) -> Result<Report, String> {
     if let Some(complaint) = seen.complaints.first() {
         return Err(format!("the kernel complained: {complaint}"));
     }
-    if report.cases < cases || report.paths == 0 {
+    if report.cases < cases || report.paths == 0 || report.reads == 0 {
         return Err(format!("only {} cases and {} paths; {}", report.cases, report.paths, seen.errors));
     }
-    let differs = report.disagreements + report.path_disagreements > 0;
+    let differs = report.disagreements + report.path_disagreements + report.read_disagreements > 0;
     if seen.agree == differs {
         return Err(format!("report and exit status contradict each other; {}", seen.errors));
     }
@@ -242,8 +244,14 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let line = match &row.result {
             Ok(report) => format!(
-                "{} cases of {} policies, {} disagreements; {} paths, {} disagreements",
-                report.cases, report.policies, report.disagreements, report.paths, report.path_disagreements
+                "{} cases of {} policies, {} disagreements; {} paths, {} disagreements; {} arguments, {} disagreements",
+                report.cases,
+                report.policies,
+                report.disagreements,
+                report.paths,
+                report.path_disagreements,
+                report.reads,
+                report.read_disagreements
             ),
             Err(_) => "not asked".to_owned(),
         };
@@ -255,7 +263,7 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn agrees(report: &Report) -> bool {
-    report.disagreements + report.path_disagreements == 0
+    report.disagreements + report.path_disagreements + report.read_disagreements == 0
 }
 
 fn code(rows: &[Row], wanted: usize) -> u8 {
@@ -276,7 +284,7 @@ mod tests {
     fn report(cases: u64, disagreements: u64, paths: u64) -> Value {
         json!({ "report": {
             "release": "6.12.1", "policies": 5, "cases": cases, "disagreements": disagreements, "paths": paths,
-            "path_disagreements": 0, "seconds": 1.5, "first": null,
+            "path_disagreements": 0, "reads": 9, "read_disagreements": 0, "seconds": 1.5, "first": null,
         }})
     }
 

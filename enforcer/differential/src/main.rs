@@ -188,7 +188,7 @@ fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
         }
     };
     let report = kernel::run(args.cases, args.seed, &mut progress)?;
-    let differs = report.disagreements + report.path_disagreements > 0;
+    let differs = report.disagreements + report.path_disagreements + report.read_disagreements > 0;
     if json {
         println!("{}", serde_json::json!({ "report": report }));
     } else {
@@ -196,13 +196,16 @@ fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
             show(&args.out, &first.summary, &first.policy, Some(&first.context))?;
         }
         println!(
-            "compared: kernel {}: {} cases of {} policies, {} disagreements; {} paths, {} disagreements; {:.0} s",
+            "compared: kernel {}: {} cases of {} policies, {} disagreements; {} paths, {} disagreements; \
+             {} arguments, {} disagreements; {:.0} s",
             report.release,
             report.cases,
             report.policies,
             report.disagreements,
             report.paths,
             report.path_disagreements,
+            report.reads,
+            report.read_disagreements,
             report.seconds
         );
     }

@@ -8,10 +8,10 @@ use quell::hook::fill;
 use quell::hook::verifier_log;
 use quell::selector::compile::CompiledHook;
 use quell_bpf::{
-    EVALUATE_ENTRY, EVALUATE_OBJECT, EVALUATE_STAGES, EVENT_MAP, RATE_MAP, STAGE_MAP, WALK_ENTRY,
+    EVALUATE_ENTRY, EVALUATE_OBJECT, EVALUATE_STAGES, EVENT_MAP, RATE_MAP, READ_ENTRY, STAGE_MAP, WALK_ENTRY,
 };
 use quell_wire::WireRecord;
-use quell_wire::code::ArgStatus;
+use quell_wire::code::{ArgStatus, ArgType};
 use quell_wire::hook::HookConfig;
 use quell_wire::limits::{MAX_STRING_BYTES, STRING_SLACK_BYTES};
 
@@ -168,6 +168,16 @@ impl Evaluator {
         load(open(&HookConfig { args: 1, ..HookConfig::default() }, &[WALK_ENTRY])?)
     }
 
+    /// Loads what reads arguments of one type.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn load_reader(ty: ArgType) -> Result<Self, KernelError> {
+        let mut config = HookConfig { args: 1, ..HookConfig::default() };
+        config.arg_type[0] = ty.number();
+        load(open(&config, &[READ_ENTRY])?)
+    }
+
     fn fill_stages(&self) -> Result<(), KernelError> {
         let map = self.object.maps().find(|map| map.name() == STAGE_MAP);
         let map = map.ok_or(KernelError::Incomplete(STAGE_MAP))?;
@@ -213,15 +223,39 @@ impl Evaluator {
         let number = self.run(WALK_ENTRY, &mut context)?;
         let status = ArgStatus::from_number(number & 255).ok_or(KernelError::Unknown(number))?;
         let length = usize::try_from(number >> 8 & 0xffff).unwrap_or(usize::MAX);
+        let memory = self.scratch()?;
+        let end = self.layout.slot + STRING_BYTES;
+        let slot = end.checked_sub(length).and_then(|start| memory.get(start..end)).map(<[u8]>::to_vec);
+        Ok((status, slot.ok_or(KernelError::Unknown(number))?, number >> 24 << 12))
+    }
+
+    /// Reads an argument of the type that this was loaded for: status, bytes and number. `value` is what the function would
+    /// be given, an address of this process for a pointer, and `size` what holds the size of a buffer.
+    ///
+    /// # Errors
+    /// When the kernel does not let itself be asked, or gives a number that is no status.
+    pub fn read(&self, value: u64, size: u64) -> Result<(ArgStatus, Vec<u8>, u64), KernelError> {
+        let mut context = [value.to_le_bytes(), size.to_le_bytes()].concat();
+        let answer = self.run(READ_ENTRY, &mut context)?;
+        let status = ArgStatus::from_number(answer & 255).ok_or(KernelError::Unknown(answer))?;
+        let length = usize::try_from(answer >> 8).unwrap_or(usize::MAX);
+        let memory = self.scratch()?;
+        let slot = memory.get(self.layout.slot..).and_then(|slot| slot.get(..length)).map(<[u8]>::to_vec);
+        let number = memory.get(self.layout.arg..self.layout.arg + ARG_BYTES).and_then(<[u8]>::last_chunk);
+        match (slot, number) {
+            (Some(slot), Some(number)) => Ok((status, slot, u64::from_le_bytes(*number))),
+            _ => Err(KernelError::Unknown(answer)),
+        }
+    }
+
+    /// The scratch memory of this thread's processor.
+    fn scratch(&self) -> Result<Vec<u8>, KernelError> {
         let heap = self.object.maps().find(|map| map.name() == HEAP).ok_or(KernelError::Incomplete(HEAP))?;
         let values = heap
             .lookup_percpu(&0_u32.to_le_bytes(), MapFlags::ANY)
             .map_err(refused("read the scratch memory", &[]))?;
-        let slot = values.as_deref().and_then(|values| {
-            let end = self.layout.slot + STRING_BYTES;
-            values.get(self.processor)?.get(end.checked_sub(length)?..end).map(<[u8]>::to_vec)
-        });
-        Ok((status, slot.ok_or(KernelError::Unknown(number))?, number >> 24 << 12))
+        let own = values.and_then(|values| values.into_iter().nth(self.processor));
+        own.ok_or(KernelError::Incomplete("scratch memory"))
     }
 
     fn run(&self, name: &'static str, context: &mut [u8]) -> Result<u32, KernelError> {

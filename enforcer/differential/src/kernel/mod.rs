@@ -2,8 +2,10 @@
 
 mod evaluator;
 mod paths;
+mod reads;
 mod run;
 
 pub use evaluator::{Evaluator, KernelError};
 pub use paths::{PathReport, walk_paths};
+pub use reads::{ReadReport, read_arguments};
 pub use run::{Case, Report, run};

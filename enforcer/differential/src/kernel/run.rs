@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::evaluator::{Evaluator, KernelError};
 use super::paths::{WalkError, walk_paths};
+use super::reads::read_arguments;
 use crate::answer::compare;
 use crate::calls;
 use crate::dice::Dice;
@@ -38,6 +39,10 @@ pub struct Report {
     pub paths: u64,
     /// Those of which the walk says something else than procfs.
     pub path_disagreements: u64,
+    /// Arguments that were read out of this process.
+    pub reads: u64,
+    /// Those that were read as something else.
+    pub read_disagreements: u64,
     /// Wall time.
     pub seconds: f64,
     /// The first difference.
@@ -69,6 +74,9 @@ pub enum RunError {
         /// The policy.
         policy: String,
     },
+    /// The kernel could not be asked to read arguments.
+    #[error(transparent)]
+    Read(#[from] KernelError),
     /// The paths could not be walked.
     #[error(transparent)]
     Walk(#[from] WalkError),
@@ -106,7 +114,10 @@ pub fn run(cases: u64, seed: u64, progress: &mut dyn FnMut(u64)) -> Result<Repor
     let walked = walk_paths(&mut Dice::new(seed), &std::env::temp_dir(), PATHS)?;
     report.paths = walked.paths;
     report.path_disagreements = walked.disagreements.len() as u64;
-    for line in walked.disagreements.iter().take(PATHS_SHOWN) {
+    let read = read_arguments()?;
+    report.reads = read.reads;
+    report.read_disagreements = read.disagreements.len() as u64;
+    for line in walked.disagreements.iter().take(PATHS_SHOWN).chain(&read.disagreements) {
         eprintln!("{line}");
     }
     report.seconds = begun.elapsed().as_secs_f64();
