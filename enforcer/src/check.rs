@@ -6,6 +6,7 @@ use crate::hook::plan;
 use crate::kernel::facts::KernelFacts;
 use crate::policy::render::{self, JsonDiagnostic};
 use crate::policy::{Diagnostic, Diagnostics, Policy, Source, Style, parse};
+use crate::taken::Names;
 
 /// Output of `quell check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,13 @@ impl Checked {
     /// Adds what a later stage found (encoding, kernel).
     pub fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
         self.findings.extend(more);
+    }
+
+    /// Adds which of its policies have a name that is taken, by another one of those that are checked together.
+    pub fn claim(&mut self, names: &mut Names) {
+        let source = self.findings.source();
+        let taken: Vec<_> = self.policies.iter().filter_map(|policy| names.claim(policy, source)).collect();
+        self.extend(taken);
     }
 
     /// Adds what is found about encoding, and about a kernel when its facts are given.

@@ -16,6 +16,7 @@ use quell::kernel::{probe, recorded};
 use quell::policy::{Diagnostics, Style, render};
 use quell::run::{self, Options, Output, Progress, RunError};
 use quell::selector::{compile, explain};
+use quell::taken::Names;
 
 /// Stops processes inside the Linux kernel according to a policy, and says what that really prevents.
 #[derive(Debug, Parser)]
@@ -200,7 +201,9 @@ fn check(
         let policies: Vec<_> = checked.iter().flat_map(|one| &one.policies).collect();
         probe::add_prototypes(facts, &policies).context("failed to read the kernel's type information")?;
     }
+    let mut names = Names::default();
     for one in &mut checked {
+        one.claim(&mut names);
         one.plan(facts.as_ref());
     }
     let stdout = std::io::stdout();

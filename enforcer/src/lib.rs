@@ -16,3 +16,4 @@ pub mod policy;
 pub mod report;
 pub mod run;
 pub mod selector;
+pub mod taken;

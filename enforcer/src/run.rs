@@ -23,8 +23,9 @@ use crate::kernel::namespaces::{self, HostNamespaceError};
 use crate::kernel::probe::{self, ProbeError};
 use crate::kernel::symbols::Symbols;
 use crate::policy::ast::{Namespace, Policy};
-use crate::policy::{self, Code, Diagnostic, Diagnostics, Source};
+use crate::policy::{self, Diagnostics, Source};
 use crate::report::{self, Report};
+use crate::taken::Names;
 
 /// How long one wait for events lasts at most; a signal ends it at once.
 const POLL: Duration = Duration::from_millis(200);
@@ -178,13 +179,13 @@ fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
 fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
     let mut policies: Vec<(Policy, Source)> = Vec::new();
     let mut wrong = Vec::new();
+    let mut names = Names::default();
     for path in paths {
         match source(path)?.and_then(|source| Ok((policy::parse(&source)?, source))) {
             Ok((documents, source)) => {
                 for policy in documents {
-                    let known: Vec<&Policy> = policies.iter().map(|(policy, _)| policy).collect();
-                    match same_name(&policy, &source, &known) {
-                        Some(diagnostics) => wrong.push(diagnostics),
+                    match names.claim(&policy, &source) {
+                        Some(taken) => wrong.push(Diagnostics::new(source.clone(), vec![taken])),
                         None => policies.push((policy, source.clone())),
                     }
                 }
@@ -207,18 +208,6 @@ fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
         }
     }
     if wrong.is_empty() { Ok(plans) } else { Err(RunError::Policies(wrong)) }
-}
-
-/// Events and counters go by the policy's name, so that each may be there once.
-fn same_name(policy: &Policy, source: &Source, known: &[&Policy]) -> Option<Diagnostics> {
-    let name = &policy.name;
-    known.iter().any(|other| other.name.value == name.value).then(|| {
-        let message = format!("another policy of this run is called `{}`", name.value);
-        let found = Diagnostic::new(Code::PolicyName, name.span, message)
-            .label("named twice")
-            .help("give every policy a name of its own, and every file once");
-        Diagnostics::new(source.clone(), vec![found])
-    })
 }
 
 /// Reads a policy file.

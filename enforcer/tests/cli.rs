@@ -263,6 +263,27 @@ fn a_folder_is_checked_with_everything_below_it_and_a_line_for_each_file() {
     );
 }
 
+#[test]
+fn check_and_run_refuse_a_name_that_another_file_has_with_the_same_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (first, second) = (path("1.yaml"), path("2.yaml"));
+    for file in [&first, &second] {
+        std::fs::copy(policy("open_kill.yaml"), file).unwrap();
+    }
+    let found = |text: &str| text.lines().filter(|line| line.contains("another policy")).count();
+    let (code, out, err) = quell(&["check", &first, &second]);
+    assert_eq!((code, err.as_str()), (3, ""), "{out}");
+    assert!(out.contains("error[P057]") && out.contains("1.yaml:"), "{out}");
+    let summary: Vec<_> = out.lines().rev().take(3).collect();
+    assert!(summary[1].starts_with("refused") && summary[1].contains("P057"), "{out}");
+    assert!(summary[2].starts_with("partial"), "{out}");
+    let (code, _, err) = quell(&["run", "--policy", &first, "--policy", &second]);
+    assert_eq!(code, 3, "{err}");
+    assert!(err.contains("error[P057]") && !err.contains("P013"), "{err}");
+    assert_eq!((found(&out), found(&err)), (1, 1), "{out}{err}");
+}
+
 /// A folder with a good policy, a link to nothing, a loop, and a hidden file that is not one.
 fn folder_with_links() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
