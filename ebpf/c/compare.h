@@ -198,11 +198,11 @@ static __always_inline bool quell_read_connection(const struct quell_entry_view 
 
 	if (quell_one_of(QUELL_SOURCE_PORT_OPERATORS, op, config)) {
 		call->scratch.number = connection->source_port;
-		return connection->source_family;
+		return connection->source_family && connection->source_port != QUELL_NO_PORT;
 	}
 	if (quell_one_of(QUELL_DESTINATION_PORT_OPERATORS, op, config)) {
 		call->scratch.number = connection->destination_port;
-		return connection->destination_family;
+		return connection->destination_family && connection->destination_port != QUELL_NO_PORT;
 	}
 	if (op == QUELL_OP_FAMILY)
 		call->scratch.number = connection->family;

@@ -1,7 +1,7 @@
 /* Sockets, packets and socket addresses: both ends as one record in the slot.
  *
- * An argument without a socket behind it (a null pointer, a family without addresses) is a record of zeros: an end without
- * an address matches no operator on addresses or ports. */
+ * An argument without a socket behind it (a null pointer, a family without addresses) has ends without addresses and ports,
+ * which match no operator on these. An address may also stand without a port. */
 #ifndef QUELL_CONNECTION_H
 #define QUELL_CONNECTION_H
 
@@ -16,6 +16,8 @@ static __always_inline struct quell_connection *quell_new_connection(struct quel
 	struct quell_connection *connection = (struct quell_connection *)slot;
 
 	__builtin_memset(connection, 0, sizeof(*connection));
+	connection->source_port = QUELL_NO_PORT;
+	connection->destination_port = QUELL_NO_PORT;
 	arg->status = QUELL_ARG_OK;
 	arg->length = sizeof(*connection);
 	return connection;
@@ -104,10 +106,12 @@ static __always_inline bool quell_fill_from_sock(struct sock *sk, struct quell_c
 	}
 	if (family != QUELL_AF_INET && family != QUELL_AF_INET6)
 		return true;
-	/* A raw socket has its protocol where others have their port. */
-	if (connection->socket_type != QUELL_SOCK_RAW) {
-		connection->source_port = source_port;
-		connection->destination_port = bpf_ntohs(destination_port);
+	/* A raw socket has its protocol where others have their port, and one for echo requests their number. Not bound, or not
+	 * connected, is a port 0. */
+	if (connection->socket_type != QUELL_SOCK_RAW &&
+	    (quell_has_ports(connection->protocol) || connection->protocol == QUELL_IPPROTO_MPTCP)) {
+		connection->source_port = source_port ? source_port : QUELL_NO_PORT;
+		connection->destination_port = destination_port ? bpf_ntohs(destination_port) : QUELL_NO_PORT;
 	}
 	return quell_read_addresses(sk, connection);
 }
@@ -142,7 +146,7 @@ static __always_inline void quell_read_socket(struct socket *socket, struct quel
 static __always_inline void quell_read_skb(struct sk_buff *skb, struct quell_arg *arg, __u8 *slot)
 {
 	struct quell_connection *connection = quell_new_connection(arg, slot);
-	struct quell_packet packet = {};
+	struct quell_packet packet = { .source_port = QUELL_NO_PORT, .destination_port = QUELL_NO_PORT };
 	struct sock *sk = 0;
 
 	if (!skb)

@@ -28,6 +28,7 @@
 #define QUELL_IPPROTO_DSTOPTS 60
 #define QUELL_IPPROTO_SCTP 132
 #define QUELL_IPPROTO_UDPLITE 136
+#define QUELL_IPPROTO_MPTCP 262
 
 /* Headers between that of IPv6 and the transport's that are walked; what follows them has no ports here. */
 #define QUELL_EXTENSION_HEADERS 6
@@ -42,6 +43,9 @@ struct quell_packet {
 	/* 4 or 6; 0: there are no such headers. */
 	__u32 version;
 	__u32 protocol;
+	/* Where the headers in memory end. */
+	const unsigned char *end;
+	/* QUELL_NO_PORT where there is no header with ports. */
 	__u32 source_port;
 	__u32 destination_port;
 	union quell_address source;
@@ -78,7 +82,8 @@ static __always_inline bool quell_read_ports(const unsigned char *transport, str
 {
 	__u16 ports[2] = {};
 
-	if (!quell_has_ports(packet->protocol))
+	/* A fragment may be too short for them. */
+	if (!quell_has_ports(packet->protocol) || transport + sizeof(ports) > packet->end)
 		return true;
 	if (!quell_read_header(ports, sizeof(ports), transport))
 		return false;
@@ -151,11 +156,13 @@ static __always_inline bool quell_read_packet(struct sk_buff *skb, struct quell_
 {
 	unsigned char *head = 0;
 	__u16 protocol = 0, network = 0;
+	__u32 tail = 0;
 
 	if (!quell_read(&protocol, &skb->protocol, QUELL_FAULT_SOCKET) ||
 	    !quell_read(&network, &skb->network_header, QUELL_FAULT_SOCKET) ||
-	    !quell_read(&head, &skb->head, QUELL_FAULT_SOCKET))
+	    !quell_read(&tail, &skb->tail, QUELL_FAULT_SOCKET) || !quell_read(&head, &skb->head, QUELL_FAULT_SOCKET))
 		return false;
+	packet->end = head + tail;
 	protocol = bpf_ntohs(protocol);
 	if (!head || !network || network == 0xffff)
 		return true;

@@ -218,6 +218,8 @@ struct sk_buff {
 	__u16 protocol;
 	__u16 transport_header;
 	__u16 network_header;
+	/* An offset from head, on 64-bit machines. */
+	unsigned int tail;
 	unsigned char *head;
 };
 

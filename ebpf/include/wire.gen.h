@@ -379,6 +379,9 @@
 #define QUELL_FAMILY_4 4
 /* Family tag of an IPv6 address. */
 #define QUELL_FAMILY_6 6
+/* In place of a port where an end of a connection has none: of a protocol without ports, of a later fragment, of a socket
+ * that is not bound or not connected. No range of ports holds it. */
+#define QUELL_NO_PORT 65536
 /* Bits of an affix key before the string: the set and the zero behind it. */
 #define QUELL_AFFIX_PREFIX_BITS 64
 /* Bits of a network key before the address: set and family. */
@@ -731,9 +734,9 @@ struct quell_connection {
 	__u32 protocol;
 	/* TCP_* state; 0 where there is none. */
 	__u32 state;
-	/* Source port, host byte order. */
+	/* Source port, host byte order, or NO_PORT. */
 	__u32 source_port;
-	/* Destination port, host byte order. */
+	/* Destination port, host byte order, or NO_PORT. */
 	__u32 destination_port;
 	/* FAMILY_4 or FAMILY_6; 0 when there is no address. */
 	__u32 source_family;

@@ -88,6 +88,9 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const FAMILY_4 = 4;
     /// Family tag of an IPv6 address.
     pub const FAMILY_6 = 6;
+    /// In place of a port where an end of a connection has none: of a protocol without ports, of a later fragment, of a socket
+    /// that is not bound or not connected. No range of ports holds it.
+    pub const NO_PORT = 65536;
     /// Bits of an affix key before the string: the set and the zero behind it.
     pub const AFFIX_PREFIX_BITS = 64;
     /// Bits of a network key before the address: set and family.
@@ -277,9 +280,9 @@ record! {
         pub protocol: u32,
         /// TCP_* state; 0 where there is none.
         pub state: u32,
-        /// Source port, host byte order.
+        /// Source port, host byte order, or NO_PORT.
         pub source_port: u32,
-        /// Destination port, host byte order.
+        /// Destination port, host byte order, or NO_PORT.
         pub destination_port: u32,
         /// FAMILY_4 or FAMILY_6; 0 when there is no address.
         pub source_family: u32,

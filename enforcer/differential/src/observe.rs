@@ -10,7 +10,7 @@ use quell_wire::WireRecord;
 use quell_wire::code::{ArgStatus, Subject};
 use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS};
 use quell_wire::limits::MAX_ANCESTORS;
-use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6};
+use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6, NO_PORT};
 use quell_wire::sets::Sets;
 
 /// Ids of the process itself and of its ancestors, nearest first.
@@ -173,8 +173,8 @@ fn connection(seen: &Seen) -> Connection {
         family: seen.family,
         protocol: seen.protocol,
         state: seen.state,
-        source_port: seen.source_port.into(),
-        destination_port: seen.destination_port.into(),
+        source_port: seen.source_port.map_or(NO_PORT, u32::from),
+        destination_port: seen.destination_port.map_or(NO_PORT, u32::from),
         source_family,
         destination_family,
         source_address,

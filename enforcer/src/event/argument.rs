@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use quell_wire::code::{ArgStatus, ArgType};
-use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6};
+use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6, NO_PORT};
 use serde_json::{Value, json};
 
 use super::names;
@@ -63,39 +63,46 @@ fn plain(value: &EventValue) -> Value {
 
 fn sock(connection: Option<Connection>) -> Value {
     let Some(of) = connection else { return json!({}) };
-    json!({
+    let plain = json!({
         "family": names::family(of.family),
         "type": names::socket_type(of.socket_type),
         "protocol": names::protocol(of.protocol),
         "saddr": address(of.source_family, &of.source_address),
         "daddr": address(of.destination_family, &of.destination_address),
-        "sport": of.source_port,
-        "dport": of.destination_port,
         "cookie": of.cookie.to_string(),
         "state": names::state(of.state),
-    })
+    });
+    with_ports(plain, [("sport", of.source_port), ("dport", of.destination_port)])
 }
 
 fn skb(connection: Option<Connection>) -> Value {
     let Some(of) = connection else { return json!({}) };
-    json!({
+    let plain = json!({
         "family": names::family(of.family),
         "proto": of.protocol,
         "protocol": names::protocol(of.protocol),
         "saddr": address(of.source_family, &of.source_address),
         "daddr": address(of.destination_family, &of.destination_address),
-        "sport": of.source_port,
-        "dport": of.destination_port,
-    })
+    });
+    with_ports(plain, [("sport", of.source_port), ("dport", of.destination_port)])
 }
 
 fn sockaddr(connection: Option<Connection>) -> Value {
     let Some(of) = connection else { return json!({}) };
-    json!({
+    let plain = json!({
         "family": names::family(of.family),
         "addr": address(of.source_family, &of.source_address),
-        "port": of.source_port,
-    })
+    });
+    with_ports(plain, [("port", of.source_port)])
+}
+
+/// With the ports that there are.
+fn with_ports<const N: usize>(mut plain: Value, ports: [(&str, u32); N]) -> Value {
+    if let Some(out) = plain.as_object_mut() {
+        let there = ports.into_iter().filter(|(_, port)| *port != NO_PORT);
+        out.extend(there.map(|(key, port)| (key.to_owned(), port.into())));
+    }
+    plain
 }
 
 /// An address as text; empty when there is none.
@@ -203,6 +210,18 @@ mod tests {
     fn an_address_is_one_end() {
         let expected = json!({"sockaddr_arg": {"family": "AF_INET6", "addr": "127.0.0.1", "port": 1024}});
         assert_eq!(one(ArgType::Sockaddr, ArgStatus::Ok, 0, &connection()), expected);
+    }
+
+    #[test]
+    fn a_port_that_is_not_there_is_left_out() {
+        let mut bytes = Vec::new();
+        let of = Connection { source_port: NO_PORT, destination_port: 0, ..Connection::default() };
+        of.write(&mut bytes);
+        for (ty, key) in [(ArgType::Sock, "sock_arg"), (ArgType::Skb, "skb_arg")] {
+            let found = &one(ty, ArgStatus::Ok, 0, &bytes)[key];
+            assert_eq!((found.get("sport"), found.get("dport")), (None, Some(&json!(0))), "{ty:?}");
+        }
+        assert_eq!(one(ArgType::Sockaddr, ArgStatus::Ok, 0, &bytes)["sockaddr_arg"].get("port"), None);
     }
 
     #[rstest]

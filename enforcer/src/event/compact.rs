@@ -2,7 +2,7 @@
 
 use quell_wire::code::{Action, ArgStatus, ArgType};
 use quell_wire::event::{EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_UNREADABLE};
-use quell_wire::selector::{Connection, FAMILY_6};
+use quell_wire::selector::{Connection, FAMILY_6, NO_PORT};
 
 use super::argument::address;
 use super::json::{Origin, status};
@@ -74,6 +74,7 @@ fn number_or_connection(value: &EventValue) -> String {
 /// `127.0.0.1:80 → 10.0.0.1:443`; of an address one end, and of other families their name.
 fn connection(arg_type: ArgType, of: &Connection) -> String {
     let end = |family, bytes: &[u8; 16], port| match (family, address(family, bytes)) {
+        (_, text) if port == NO_PORT => text,
         (FAMILY_6, text) => format!("[{text}]:{port}"),
         (_, text) => format!("{text}:{port}"),
     };

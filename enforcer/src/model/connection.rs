@@ -14,24 +14,24 @@ pub(super) fn answer(connection: &Connection, op: Operator, negated: bool, value
     let source = (connection.source, connection.source_port);
     let destination = (connection.destination, connection.destination_port);
     let holds = match op {
-        Operator::SAddr => end(source, |address, _| in_networks(address, values)),
-        Operator::DAddr => end(destination, |address, _| in_networks(address, values)),
-        Operator::SPort => end(source, |_, port| in_ranges(port, values)),
-        Operator::DPort => end(destination, |_, port| in_ranges(port, values)),
-        Operator::SPortPriv => end(source, |_, port| port < FIRST_UNPRIVILEGED_PORT),
-        Operator::DPortPriv => end(destination, |_, port| port < FIRST_UNPRIVILEGED_PORT),
+        Operator::SAddr => connection.source.map(|address| in_networks(address, values)),
+        Operator::DAddr => connection.destination.map(|address| in_networks(address, values)),
+        Operator::SPort => port(source).map(|port| in_ranges(port, values)),
+        Operator::DPort => port(destination).map(|port| in_ranges(port, values)),
+        Operator::SPortPriv => port(source).map(|port| port < FIRST_UNPRIVILEGED_PORT),
+        Operator::DPortPriv => port(destination).map(|port| port < FIRST_UNPRIVILEGED_PORT),
         Operator::Protocol => Some(listed(connection.protocol, values)),
         Operator::Family => Some(listed(connection.family, values)),
         Operator::State => Some(listed(connection.state, values)),
         _ => None,
     };
-    // An end that is not there is neither in nor outside of anything.
+    // An address or a port that is not there is neither in nor outside of anything.
     holds.map_or(Answer::No, |holds| Answer::decided(holds).negated_if(negated))
 }
 
-/// What is asked of one end; `None` when it has no address.
-fn end((address, port): (Option<IpAddr>, u16), holds: impl Fn(IpAddr, u16) -> bool) -> Option<bool> {
-    address.map(|address| holds(address, port))
+/// The port of an end that is there.
+fn port((address, port): (Option<IpAddr>, Option<u16>)) -> Option<u16> {
+    address.and(port)
 }
 
 fn in_networks(address: IpAddr, values: &Values) -> bool {

@@ -54,10 +54,10 @@ pub struct Connection {
     pub source: Option<std::net::IpAddr>,
     /// Destination address.
     pub destination: Option<std::net::IpAddr>,
-    /// Source port.
-    pub source_port: u16,
+    /// Source port, if there is one: an end may have an address only, as of a protocol without ports.
+    pub source_port: Option<u16>,
     /// Destination port.
-    pub destination_port: u16,
+    pub destination_port: Option<u16>,
 }
 
 /// A process in both views.

@@ -68,7 +68,7 @@ fn a_context_fits_its_hook(#[case] text: &str, #[case] message: &str) {
 fn value() -> impl Strategy<Value = Argument> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..40);
     let address = || prop::option::of(any::<[u8; 4]>().prop_map(std::net::IpAddr::from));
-    let connection = (any::<(u32, u32, u32, u16, u16)>(), address(), address()).prop_map(
+    let connection = (any::<(u32, u32, u32, Option<u16>, Option<u16>)>(), address(), address()).prop_map(
         |(numbers, source, destination)| {
             let (family, protocol, state, source_port, destination_port) = numbers;
             Value::Connection(Connection {

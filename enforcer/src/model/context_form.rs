@@ -132,12 +132,12 @@ pub(super) struct ConnectionFile {
     pub(super) state: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<IpAddr>,
-    #[serde(default)]
-    pub(super) source_port: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) source_port: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) destination: Option<IpAddr>,
-    #[serde(default)]
-    pub(super) destination_port: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) destination_port: Option<u16>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -106,7 +106,7 @@ fn the_type_of_a_file_decides_whatever_its_path_is(
 fn connected(source: &str, destination: &str) -> Connection {
     let end = |text: &str| {
         let (address, port) = text.rsplit_once('|').unwrap();
-        (address.parse::<IpAddr>().ok(), port.parse().unwrap())
+        (address.parse::<IpAddr>().ok(), port.parse().ok())
     };
     let ((source, source_port), (destination, destination_port)) = (end(source), end(destination));
     Connection { family: 10, protocol: 6, state: 2, source, destination, source_port, destination_port }
@@ -158,6 +158,30 @@ fn an_end_without_address_is_neither_in_nor_outside_of_anything(
 ) {
     let context = of(Value::Connection(connected("-|0", "10.0.0.1|80")));
     assert_eq!(answer("sock", filter, &context), Answer::No);
+}
+
+#[rstest]
+fn an_address_without_a_port_is_neither_at_nor_beside_any_port(
+    #[values(
+        "SPort ['0:65535']",
+        "NotSPort [443]",
+        "SPortPriv",
+        "NotSPortPriv",
+        "DPort [0]",
+        "NotDPort [443]",
+        "DPortPriv",
+        "NotDPortPriv"
+    )]
+    filter: &str,
+) {
+    let context = of(Value::Connection(connected("10.1.2.3|-", "10.0.0.1|-")));
+    assert_eq!(answer("sock", filter, &context), Answer::No);
+    assert_eq!(answer("sock", "SAddr [10.1.2.3]", &context), Answer::Yes);
+    let zero = of(Value::Connection(connected("10.1.2.3|0", "10.0.0.1|0")));
+    assert_eq!(
+        answer("sock", filter, &zero),
+        Answer::decided(!filter.contains("PortPriv") || !filter.starts_with("Not"))
+    );
 }
 
 /// The answer of a selector with these sections, for a process in namespace 7 of every kind with one capability.

@@ -232,7 +232,10 @@ fn moved(dice: &mut Dice, address: u128, bits: u8) -> u128 {
     inside
 }
 
-fn port(dice: &mut Dice, near: &[(u64, u64)]) -> u16 {
+fn port(dice: &mut Dice, near: &[(u64, u64)]) -> Option<u16> {
+    if dice.one_in(8) {
+        return None;
+    }
     let any = dice.bits();
     let (low, high) = if near.is_empty() { (any, any) } else { dice.pick(near) };
     let drawn = match dice.below(10) {
@@ -245,5 +248,5 @@ fn port(dice: &mut Dice, near: &[(u64, u64)]) -> u16 {
         6 => low.swap_bytes() >> 48,
         _ => any,
     };
-    u16::try_from(drawn & 0xffff).unwrap_or_default()
+    u16::try_from(drawn & 0xffff).ok()
 }

@@ -4,7 +4,7 @@ use std::ptr;
 
 use quell_wire::WireRecord;
 use quell_wire::code::{ArgStatus, ArgType};
-use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6};
+use quell_wire::selector::{Connection, FAMILY_4, FAMILY_6, NO_PORT};
 
 use super::evaluator::{Evaluator, KernelError};
 
@@ -51,7 +51,13 @@ fn addresses(report: &mut ReadReport) -> Result<(), KernelError> {
         given[2..4].copy_from_slice(&7001_u16.to_be_bytes());
         given[4..8].copy_from_slice(&[127, 0, 0, 1]);
         given[8..24].copy_from_slice(&[0xfd; 16]);
-        let mut expected = Connection { family: family.into(), source_family: tag, ..Connection::default() };
+        let mut expected = Connection {
+            family: family.into(),
+            source_family: tag,
+            source_port: NO_PORT,
+            destination_port: NO_PORT,
+            ..Connection::default()
+        };
         if tag != 0 {
             let length = if tag == FAMILY_4 { 4 } else { 16 };
             expected.source_port = 7001;
