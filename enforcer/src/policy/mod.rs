@@ -6,6 +6,7 @@
 pub mod ast;
 pub mod code;
 pub mod diag;
+pub mod escape;
 pub mod names;
 mod raw;
 pub mod reference;

@@ -6,6 +6,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, S
 use serde::Serialize;
 
 use super::diag::{Diagnostic, Diagnostics, Severity};
+use super::escape::Escaped;
 use super::source::{Position, Source, Span};
 
 /// How text is drawn.
@@ -25,17 +26,19 @@ const WIDTH_COLUMNS: usize = 100;
 struct Located<'a> {
     found: &'a Diagnostic,
     source: &'a Source,
+    shown: &'a Escaped,
     code: NamedSource<String>,
 }
 
 impl<'a> Located<'a> {
-    fn new(found: &'a Diagnostic, source: &'a Source) -> Self {
-        Self { found, source, code: NamedSource::new(source.name(), source.text().to_owned()) }
+    fn new(found: &'a Diagnostic, source: &'a Source, shown: &'a Escaped) -> Self {
+        let code = NamedSource::new(Escaped::line(source.name()), shown.text.clone());
+        Self { found, source, shown, code }
     }
 
     fn labeled(&self, span: Span, label: Option<&str>, primary: bool) -> LabeledSpan {
-        let span = self.source.clamp(span);
-        let label = label.map(str::to_owned);
+        let span = self.shown.span(self.source.clamp(span));
+        let label = label.map(Escaped::line);
         if primary {
             LabeledSpan::new_primary_with_span(label, (span.offset, span.len))
         } else {
@@ -46,7 +49,7 @@ impl<'a> Located<'a> {
 
 impl fmt::Display for Located<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.found)
+        f.write_str(&Escaped::line(&self.found.message))
     }
 }
 
@@ -65,7 +68,7 @@ impl miette::Diagnostic for Located<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.found.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.found.help.as_ref().map(|help| Box::new(Escaped::line(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -102,8 +105,9 @@ pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
         .with_links(false)
         .without_syntax_highlighting();
     let mut out = String::new();
+    let shown = Escaped::text(diagnostics.source().text());
     for found in diagnostics.as_slice() {
-        let located = Located::new(found, diagnostics.source());
+        let located = Located::new(found, diagnostics.source(), &shown);
         let start = out.len();
         let drawn =
             is_short(diagnostics.source(), found.span) && handler.render_report(&mut out, &located).is_ok();
@@ -111,8 +115,13 @@ pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
             // A finding is never lost to its drawing: fall back to the one-line form.
             out.truncate(start);
             let at = diagnostics.position(found);
-            let file = diagnostics.source().name();
-            out.push_str(&format!("{file}:{at}: {}[{}]: {found}\n", found.severity.as_str(), found.code));
+            let file = Escaped::line(diagnostics.source().name());
+            out.push_str(&format!("{file}:{at}: {}[{}]: {located}\n", found.severity.as_str(), found.code));
+            for (what, words) in [("at this place", &found.label), ("help", &found.help)] {
+                if let Some(words) = words {
+                    out.push_str(&format!("  {what}: {}\n", Escaped::line(words)));
+                }
+            }
         }
         out.push('\n');
     }
@@ -125,7 +134,8 @@ pub fn text(diagnostics: &Diagnostics, style: Style) -> String {
             .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
             .collect();
         let verdict = if errors > 0 { "; nothing is attached" } else { "" };
-        let written = writeln!(out, "{}: {}{verdict}", diagnostics.source().name(), parts.join(", "));
+        let name = Escaped::line(diagnostics.source().name());
+        let written = writeln!(out, "{name}: {}{verdict}", parts.join(", "));
         debug_assert!(written.is_ok(), "a String takes every write");
     }
     out
@@ -207,4 +217,58 @@ pub fn json(diagnostics: &Diagnostics) -> Vec<JsonDiagnostic> {
             }),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::policy::{Code, parse};
+
+    #[rstest]
+    #[case(Style::Plain)]
+    #[case(Style::Fancy)]
+    fn control_bytes_of_a_file_do_not_reach_the_terminal(#[case] style: Style) {
+        let source = Source::new("p\u{1b}.yaml", "a: x\u{1b}]0;title\u{7}\u{9b}31m\rb: y\n");
+        let found =
+            Diagnostic::new(Code::UnknownKey, Span::new(4, 9), "no `\u{1b}[31m`").help("not \u{202e}");
+        let drawn = text(&Diagnostics::new(source, vec![found]), style);
+        // Colours are our own; a foreign colour is looked for below.
+        let foreign: Vec<_> = drawn
+            .split("\u{1b}[")
+            .flat_map(str::chars)
+            .filter(|found| found.is_control() && *found != '\n')
+            .collect();
+        assert_eq!(foreign, [] as [char; 0], "{drawn:?}");
+        assert!(!drawn.contains('\u{202e}') && !drawn.contains("[31m\r"), "{drawn:?}");
+        for shown in
+            ["\\u{1b}]0;title\\u{7}\\u{9b}31m\\rb: y", "no `\\u{1b}[31m`", "not \\u{202e}", "p\\u{1b}.yaml"]
+        {
+            assert!(drawn.contains(shown), "{shown} in {drawn}");
+        }
+    }
+
+    #[test]
+    fn what_is_underlined_is_the_place_behind_an_escaped_byte() {
+        let source = Source::new("p.yaml", "\u{1b}a: wrong\n");
+        let found = Diagnostic::new(Code::UnknownKey, Span::new(4, 5), "no");
+        let drawn = text(&Diagnostics::new(source, vec![found]), Style::Plain);
+        let lines: Vec<_> = drawn.lines().collect();
+        let at = lines.iter().position(|line| line.contains("wrong")).unwrap();
+        assert_eq!(lines[at].find("wrong"), lines[at + 1].find('^'), "{drawn}");
+    }
+
+    #[test]
+    fn a_finding_in_a_line_that_is_not_drawn_keeps_its_help() {
+        let long = "x".repeat(5 * LONGEST_LINE_BYTES);
+        let wrong = format!(
+            "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec: {{kprobes: [{{cal: f, \
+             message: {long}}}]}}\n"
+        );
+        let found = parse(&Source::new("p.yaml", wrong)).unwrap_err();
+        let drawn = text(&found, Style::Plain);
+        assert!(drawn.contains("p.yaml:4:19: error[P005]: "), "{}", &drawn[..200]);
+        assert!(drawn.contains("\n  help: did you mean `call`?\n") && !drawn.contains("xxx"), "{drawn}");
+    }
 }
