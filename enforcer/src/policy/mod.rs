@@ -15,6 +15,7 @@ pub mod schema;
 pub mod source;
 mod spans;
 pub mod typing;
+mod unreadable;
 mod validate;
 pub mod yaml;
 

@@ -13,16 +13,19 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPo
 use super::code::Code;
 use super::diag::Diagnostic;
 use super::source::{Source, Span};
+use super::unreadable;
 
 /// Longest policy text in bytes. Far above any real policy; it keeps a wrong file (a log, a core dump) from being parsed.
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Most nodes of a document, alias expansions included.
-const MAX_NODES: usize = 150_000;
+pub(super) const MAX_NODES: usize = 150_000;
+/// Most documents of a file, empty ones included.
+pub(super) const MAX_DOCUMENTS: usize = 1024;
 /// Deepest nesting; the language itself needs 9.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// Most aliases, and most nodes that they may repeat.
-const MAX_ALIASES: usize = 256;
-const MAX_REPEATED_NODES: usize = 10_000;
+pub(super) const MAX_ALIASES: usize = 256;
+pub(super) const MAX_REPEATED_NODES: usize = 10_000;
 
 /// Of base64 text.
 const BINARY_TAG: &str = "tag:yaml.org,2002:binary";
@@ -76,7 +79,7 @@ pub(super) fn read(source: &Source) -> Result<Vec<Node>, Diagnostic> {
             .help("split it into several policies, or check that this is the file you meant"));
     }
     serde_saphyr::from_multiple_with_options::<Node>(text, options())
-        .map_err(|error| unreadable(source, error.without_snippet()))
+        .map_err(|error| unreadable::finding(source, error.without_snippet()))
 }
 
 fn options() -> serde_saphyr::Options {
@@ -84,6 +87,7 @@ fn options() -> serde_saphyr::Options {
         budget: serde_saphyr::budget! {
             max_events: 4 * MAX_NODES,
             max_nodes: MAX_NODES,
+            max_documents: MAX_DOCUMENTS,
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
             max_aliases: MAX_ALIASES,
@@ -113,44 +117,8 @@ fn options() -> serde_saphyr::Options {
     }
 }
 
-fn unreadable(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
-    use serde_saphyr::Error;
-    let end = Span::new(source.text().len(), 0);
-    let span = error.location().map_or(end, |at| place_of(source, &at));
-    let error = match error {
-        Error::AliasError { error, .. } => error.without_snippet(),
-        direct => direct,
-    };
-    let rendered = error.render();
-    let line = rendered.lines().next().unwrap_or("unreadable");
-    // The position is said once, by the diagnostic itself.
-    let text = line.rfind(" at line ").map_or(line, |cut| &line[..cut]);
-    // The scanner runs ahead of the budget and has no variant of its own for its nesting limit.
-    let too_deep = text.starts_with("recursion limit exceeded");
-    match error {
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => over_budget(span, text),
-        _ if too_deep => over_budget(span, text),
-        _ => Diagnostic::new(Code::Syntax, span, format!("the text is not readable as YAML: {text}"))
-            .label("reading stopped here")
-            .help("check indentation (spaces, no tabs), quotes and colons on this line and the one before"),
-    }
-}
-
-fn over_budget(span: Span, text: &str) -> Diagnostic {
-    Diagnostic::new(Code::Budget, span, format!("the document is larger than a policy can be: {text}"))
-        .label("reading stopped here")
-        .help(format!(
-            "at most {MAX_NODES} values, {MAX_DEPTH} levels and {MAX_ALIASES} aliases are read; write repeated parts \
-             out or split the policy"
-        ))
-}
-
 /// The place of a parser error; some have only a line and a column.
-fn place_of(source: &Source, location: &serde_saphyr::Location) -> Span {
+pub(super) fn place_of(source: &Source, location: &serde_saphyr::Location) -> Span {
     let span = span_of(location);
     if span.offset > 0 {
         return span;
