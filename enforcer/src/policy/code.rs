@@ -157,7 +157,7 @@ codes! {
     NotARange = "P052" Policy "not a range",
     /// Not an address or network.
     NotANetwork = "P053" Policy "not a network",
-    /// An address with bits behind the prefix.
+    /// An IPv4 address in the form of IPv6 whose prefix ends before it.
     HostBits = "P054" Policy "address bits behind the prefix",
     /// A name that is none of the values there can be.
     UnknownName = "P055" Policy "unknown name of a value",

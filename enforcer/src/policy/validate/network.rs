@@ -18,7 +18,7 @@ enum Wrong {
     Spelling,
     /// More bits than the address has.
     Bits(u8),
-    /// Bits behind the prefix are set; the network that has them not.
+    /// The prefix of an IPv4 address in the form of IPv6 ends before the IPv4 part; the network of IPv6 that it says.
     HostBits(Network),
 }
 
@@ -49,10 +49,10 @@ pub(super) fn network(walk: &mut Walk<'_>, node: &Node) -> Option<Network> {
         Err(Wrong::HostBits(meant)) => Diagnostic::new(
             Code::HostBits,
             node.span,
-            format!("`{}` has address bits behind its prefix", printable(text)),
+            format!("`{}` is an IPv4 address, and its prefix ends before it", printable(text)),
         )
-        .label("a network, or one address of it?")
-        .help(format!("write `{}` for the network, or the address alone", written(&meant))),
+        .label("a prefix of IPv4, or of IPv6?")
+        .help(format!("write the IPv4 address with its own prefix, or `{}`", written(&meant))),
     };
     walk.push(found);
     None
@@ -81,7 +81,14 @@ fn parse(text: &str) -> Result<Network, Wrong> {
     };
     let cut = prefix(address, bits);
     let network = canonical(cut, bits);
-    if cut == address { Ok(network) } else { Err(Wrong::HostBits(network)) }
+    // Bits behind the prefix do not count, so the network is meant: of an IPv4 one in the form of IPv6, as long as the prefix
+    // reaches into the IPv4 part.
+    let mapped = matches!(address, IpAddr::V6(six) if six.to_ipv4_mapped().is_some());
+    if cut != address && mapped && bits < MAPPED_PREFIX_BITS {
+        Err(Wrong::HostBits(network))
+    } else {
+        Ok(network)
+    }
 }
 
 /// The address without the bits behind the prefix.
@@ -126,16 +133,18 @@ mod tests {
     #[case("::1", "::1/128")]
     #[case("::ffff:10.1.0.0/112", "10.1.0.0/16")]
     #[case("::ffff:1.2.3.4", "1.2.3.4/32")]
+    #[case("127.0.0.1/8", "127.0.0.0/8")]
+    #[case("10.1.2.3/0", "0.0.0.0/0")]
+    #[case("::1/64", "::/64")]
+    #[case("::ffff:1.2.3.4/112", "1.2.0.0/16")]
     fn networks_have_one_form(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(parse(text).map(|network| written(&network)), Ok(expected.to_owned()));
     }
 
     #[rstest]
-    #[case("10.0.0.1/8", "10.0.0.0/8")]
-    #[case("::1/64", "::/64")]
-    #[case("::ffff:1.2.3.4/112", "1.2.0.0/16")]
     #[case("::ffff:0.0.0.0/90", "::ffc0:0:0/90")]
-    fn bits_behind_the_prefix_are_named(#[case] text: &str, #[case] meant: &str) {
+    #[case("::ffff:10.0.0.1/8", "::/8")]
+    fn a_prefix_that_ends_before_the_ipv4_address_is_not_guessed(#[case] text: &str, #[case] meant: &str) {
         let Err(Wrong::HostBits(network)) = parse(text) else { panic!("{text}") };
         assert_eq!(written(&network), meant);
     }
