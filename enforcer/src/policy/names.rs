@@ -40,6 +40,8 @@ const COMPAT_ENTRY: &str = "__ia32_";
 pub const LAST_CAPABILITY: u64 = 63;
 /// Highest signal (SIGRTMAX).
 pub const LAST_SIGNAL: u64 = 64;
+/// First and last signal for real-time use, as glibc counts them: it keeps 32 and 33 for itself.
+const REAL_TIME_SIGNALS: &[(&str, u64)] = &[("SIGRTMIN", 34), ("SIGRTMAX", LAST_SIGNAL)];
 /// Highest error a call can return (MAX_ERRNO).
 pub const LAST_ERROR: u64 = 4095;
 
@@ -149,7 +151,10 @@ impl Domain {
     #[must_use]
     pub fn number(self, name: &str) -> Option<u64> {
         match self {
-            Self::Signal => Signal::from_str(name).ok().and_then(|signal| u64::try_from(signal as i32).ok()),
+            Self::Signal => match REAL_TIME_SIGNALS.iter().find(|(known, _)| *known == name) {
+                Some((_, number)) => Some(*number),
+                None => Signal::from_str(name).ok().and_then(|signal| u64::try_from(signal as i32).ok()),
+            },
             Self::Capability => {
                 caps::Capability::from_str(name).ok().map(|capability| u64::from(capability.index()))
             }
@@ -181,6 +186,7 @@ impl Domain {
         match self {
             Self::Signal => Signal::iterator()
                 .filter_map(|signal| Some((signal.as_str().to_owned(), u64::try_from(signal as i32).ok()?)))
+                .chain(REAL_TIME_SIGNALS.iter().map(|(name, number)| ((*name).to_owned(), *number)))
                 .collect(),
             Self::Capability => {
                 let mut all: Vec<_> = caps::all()
@@ -241,6 +247,27 @@ fn system_call(name: &str) -> Option<u64> {
     }
 }
 
+/// The system call that a portable name (without `sys_`) was meant to be, if it is none and one is a typing mistake away.
+///
+/// The kernel calls some of its entries otherwise than the call (`newfstat`, `chown16`), and newer kernels have calls that are
+/// not known here: only a single wrong, missing, doubled or exchanged letter is taken for a mistake, never a digit at the end.
+#[must_use]
+pub fn mistyped_system_call(plain: &str) -> Option<&'static str> {
+    let known = |name: &str| NATIVE_CALLS.contains_key(name) || COMPAT_CALLS.contains_key(name);
+    let stem = plain.trim_end_matches(numeric);
+    if known(plain) || known(stem) || NATIVE_CALLS.keys().any(|call| call.trim_end_matches(numeric) == stem) {
+        return None;
+    }
+    let close =
+        |call: &&&str| strsim::damerau_levenshtein(plain, call) == 1 || plain.eq_ignore_ascii_case(call);
+    let calls = NATIVE_CALLS.keys().filter(|call| call.len() > 3);
+    calls.filter(close).min().copied()
+}
+
+const fn numeric(c: char) -> bool {
+    c.is_ascii_digit() || c == '_'
+}
+
 /// The number that a name without a context means, by its prefix: `SIG…`, `CAP_…`, `AF_…`, `IPPROTO_…`, `TCP_…`, `E…`; an error
 /// may be negated, as calls return it.
 #[must_use]
@@ -297,6 +324,8 @@ mod tests {
     #[rstest]
     #[case(Domain::Signal, "SIGKILL", Some(9))]
     #[case(Domain::Signal, "SIGNONE", None)]
+    #[case(Domain::Signal, "SIGRTMIN", Some(34))]
+    #[case(Domain::Signal, "SIGRTMAX", Some(64))]
     #[case(Domain::Capability, "CAP_SYS_ADMIN", Some(21))]
     #[case(Domain::Capability, "CAP_CHECKPOINT_RESTORE", Some(40))]
     #[case(Domain::Error, "EPERM", Some(1))]
@@ -316,6 +345,33 @@ mod tests {
     #[case(Domain::SystemCall, "wrote", None)]
     fn names_of_each_domain(#[case] domain: Domain, #[case] name: &str, #[case] expected: Option<u64>) {
         assert_eq!(domain.number(name), expected);
+    }
+
+    #[rstest]
+    #[case("opnat", Some("openat"))]
+    #[case("wirte", Some("write"))]
+    #[case("Openat", Some("openat"))]
+    #[case("openat", None)]
+    #[case("newfstat", None)]
+    #[case("newuname", None)]
+    #[case("umount", None)]
+    #[case("waitpid", None)]
+    #[case("sendfile64", None)]
+    #[case("chown16", None)]
+    #[case("epoll_pwait9", None)]
+    #[case("openat9", None)]
+    #[case("imageblit", None)]
+    #[case("", None)]
+    fn only_one_wrong_letter_is_a_mistyped_system_call(#[case] plain: &str, #[case] meant: Option<&str>) {
+        assert_eq!(mistyped_system_call(plain), meant);
+    }
+
+    #[test]
+    fn no_system_call_is_taken_for_another() {
+        let native = syscalls::x86_64::Sysno::iter().map(|call| call.name());
+        for name in native.chain(syscalls::x86::Sysno::iter().map(|call| call.name())) {
+            assert_eq!(mistyped_system_call(name), None, "{name}");
+        }
     }
 
     #[rstest]

@@ -4,6 +4,7 @@ use super::lists::{self, LIST_PREFIX, Lists};
 use super::walk::{Fields, Walk, printable};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
+use crate::policy::names::{Domain, mistyped_system_call};
 use crate::policy::raw::{Node, Value};
 use crate::policy::schema::MAX_HOOKS;
 use crate::policy::source::Span;
@@ -50,6 +51,18 @@ pub(super) fn names<'n>(
     let mut seen = std::collections::HashMap::new();
     for item in list.values {
         let name = walk.text(item, "a member of a list of functions")?;
+        if name.starts_with(LIST_PREFIX) {
+            walk.push(
+                Diagnostic::new(
+                    Code::CallName,
+                    item.span,
+                    format!("`{}` is a list, not a function", printable(name)),
+                )
+                .label("a list in a list")
+                .help("write the members of that list here: lists hold names only"),
+            );
+            return None;
+        }
         if let Some(first) = seen.insert(name, item.span) {
             walk.push(
                 Diagnostic::new(Code::DuplicateValue, item.span, "the same function is given twice")
@@ -110,6 +123,13 @@ pub(super) fn function(walk: &mut Walk<'_>, name: &str, span: Span, portable: bo
             format!("only 64-bit x86 system calls (`{SYSCALL_PREFIX}…`) are read, not `{prefix}…`"),
         );
     }
+    if let Some(meant) = portable_name.and_then(mistyped_system_call) {
+        walk.push(
+            Diagnostic::new(Code::UnknownName, span, format!("`{}` is not a system call", printable(name)))
+                .help(format!("did you mean `sys_{meant}`?")),
+        );
+        return None;
+    }
     Some(match portable_name {
         // The name of the call on every architecture; here it has this one.
         Some(plain) => Function { name: format!("{SYSCALL_PREFIX}{plain}"), every_abi: true },
@@ -129,8 +149,16 @@ pub(super) fn is_syscall(walk: &mut Walk<'_>, fields: &Fields<'_>, name: &str, s
     if flag == name.starts_with(SYSCALL_PREFIX) {
         return Some(flag);
     }
+    let system_call = Domain::SystemCall.number(name).is_some();
     let name = printable(name);
     let found = match written {
+        _ if flag && system_call => Diagnostic::new(
+            Code::SyscallFlag,
+            span,
+            format!("`{name}` is the name of a system call, not of its function"),
+        )
+        .label("no system call by this name in the kernel")
+        .help(format!("write `call: sys_{name}`, or `syscall: false` for a kernel function of this name")),
         None => Diagnostic::new(Code::SyscallFlag, span, format!("`{name}` is not a system call"))
             .label("`syscall` is true unless written")
             .help("add `syscall: false`; otherwise its arguments would be read from the wrong place"),
