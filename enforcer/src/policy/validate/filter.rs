@@ -271,6 +271,8 @@ pub(super) fn argument(
         }
         (Some(at), _) => Some(at),
         (None, _) => {
+            // What is looked for: by a filter, or by an action.
+            let what = if checked { "nothing to filter on" } else { "not read by this hook" };
             let listed_args: Vec<_> = args.iter().map(|arg| position(arg.source).to_string()).collect();
             let known = match listed_args.as_slice() {
                 [] => "this hook reads no arguments".to_owned(),
@@ -282,8 +284,14 @@ pub(super) fn argument(
                     node.span,
                     format!("argument {value} is not listed in `args`"),
                 )
-                .label("nothing to filter on")
-                .help(format!("add an args entry with `index: {value}`; {known}")),
+                .label(what)
+                .help(match by_position.filter(|_| checked) {
+                    Some(arg) => format!(
+                        "write `index: {}` or `args: [{value}]` for entry {value} of `args`; {known}",
+                        position(arg.source)
+                    ),
+                    None => format!("add an args entry with `index: {value}`; {known}"),
+                }),
             );
             None
         }
