@@ -84,7 +84,7 @@ pub(super) const MEANINGS: &[(&str, &str)] = &[
     ("argSig", "a signal: 1 to 64, or a name such as `SIGTERM`"),
     ("argFd", "the argument with the descriptor"),
     ("argName", "the argument with the name, or the new descriptor"),
-    ("argSock", "the argument with the socket"),
+    ("argSock", "the argument with the socket; without it, argument 0, which has to be a `sock`"),
     ("argIndex", "the argument to write"),
     ("argValue", "what to write: 32 bits"),
     ("rateLimit", "within this time, like events are counted and not posted: `5s`, `2m`, `1h`, `250ms`"),

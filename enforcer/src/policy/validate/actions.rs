@@ -7,7 +7,9 @@ use super::filter::{Subjects, argument};
 use super::number;
 use super::process::unknown;
 use super::walk::{Fields, Walk, closest, limit, listed, printable};
-use crate::policy::ast::{Action, ActionKind, FdArgs, Notification, Post, RateScope};
+use crate::policy::ast::{
+    Action, ActionKind, Arg, ArgSource, ArgType, FdArgs, Notification, Post, RateScope,
+};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::names::{Domain, LAST_ERROR, LAST_SIGNAL};
@@ -32,7 +34,7 @@ pub(in crate::policy) const fn arguments(
         ActionKind::Override => (&["argError"], &[]),
         ActionKind::FollowFd | ActionKind::UnfollowFd | ActionKind::CopyFd => (&["argFd", "argName"], &[]),
         ActionKind::NotifyEnforcer => (&[], &["argError", "argSig"]),
-        ActionKind::TrackSock | ActionKind::UntrackSock => (&["argSock"], &[]),
+        ActionKind::TrackSock | ActionKind::UntrackSock => (&[], &["argSock"]),
         ActionKind::Set => (&["argIndex", "argValue"], &[]),
     }
 }
@@ -152,8 +154,8 @@ fn action(
                 _ => Action::CopyFd(args),
             }
         }
-        ActionKind::TrackSock => Action::TrackSock(position("argSock")?),
-        ActionKind::UntrackSock => Action::UntrackSock(position("argSock")?),
+        ActionKind::TrackSock => Action::TrackSock(socket(walk, fields, kind, subjects)?),
+        ActionKind::UntrackSock => Action::UntrackSock(socket(walk, fields, kind, subjects)?),
         ActionKind::Post => Action::Post(post(walk, fields)?),
         ActionKind::Signal => Action::Signal(signal(walk, fields.get("argSig")?)?),
         ActionKind::Override => Action::Override(error(walk, fields.get("argError")?)?),
@@ -192,6 +194,29 @@ fn action(
             Action::Set { index: index?, value: value? }
         }
     })
+}
+
+/// Position in `args` of the socket of an action: argument 0 of the function unless `argSock` names another.
+fn socket(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    kind: ActionKind,
+    subjects: &Subjects<'_, '_>,
+) -> Option<usize> {
+    if let Some(node) = fields.get("argSock") {
+        return argument(walk, node, subjects, false);
+    }
+    let args = subjects.args?.get(..subjects.data_start)?;
+    let first = |arg: &Arg| arg.source == ArgSource::Argument(0) && arg.ty == ArgType::Sock;
+    let found = args.iter().position(first);
+    if found.is_none() {
+        walk.push(
+            Diagnostic::new(Code::ActionArgument, fields.span, format!("{} needs `argSock`", kind.name()))
+                .label("argument 0 is not read as a `sock`")
+                .help("add `argSock:` with the position of the socket in the function"),
+        );
+    }
+    found
 }
 
 /// A number by digits or name; `None`, with a finding, for anything else.
