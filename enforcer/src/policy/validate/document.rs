@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::walk::{Fields, Walk, closest, printable};
+use super::walk::{Fields, Walk, closest, listed, printable};
 use super::{hook, lists, options, scope};
 use crate::policy::ast::{ActionKind, Hook, Options, Policy};
 use crate::policy::code::Code;
@@ -142,7 +142,8 @@ fn metadata(
     }
     let name = walk.required(&metadata, "name").and_then(|node| {
         let text = walk.text(node, "`name`")?;
-        object_name(walk, text, node.span, Code::PolicyName, "name a policy")?;
+        // Older policies have `_` in their names, which a cluster refuses and a file does not mind.
+        object_name(walk, text, node.span, Code::PolicyName, "name a policy", "-._")?;
         Some(Spanned::new(text.to_owned(), node.span))
     });
     let namespace = match (metadata.get("namespace"), kind) {
@@ -157,15 +158,23 @@ fn metadata(
             None
         }
         (Some(node), _) => walk.text(node, "`namespace`").and_then(|text| {
-            object_name(walk, text, node.span, Code::PolicyNamespace, "be a namespace")?;
+            object_name(walk, text, node.span, Code::PolicyNamespace, "be a namespace", "-.")?;
             Some(Some(text.to_owned()))
         }),
     };
     Some((name?, namespace?))
 }
 
-fn object_name(walk: &mut Walk<'_>, text: &str, span: Span, code: Code, what: &str) -> Option<()> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+/// Checks a name; `inner`: what its letters and digits may have between them.
+fn object_name(
+    walk: &mut Walk<'_>,
+    text: &str,
+    span: Span,
+    code: Code,
+    what: &str,
+    inner: &str,
+) -> Option<()> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || inner.contains(c);
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if text.len() <= MAX_NAME_CHARS
         && text.starts_with(edge)
@@ -174,8 +183,11 @@ fn object_name(walk: &mut Walk<'_>, text: &str, span: Span, code: Code, what: &s
     {
         return Some(());
     }
+    let inner: Vec<_> = inner.chars().map(|c| c.to_string()).collect();
+    let inner: Vec<_> = inner.iter().map(String::as_str).collect();
     walk.push(Diagnostic::new(code, span, format!("`{}` cannot {what}", printable(text))).help(format!(
-        "use 1 to {MAX_NAME_CHARS} of a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit"
+        "use 1 to {MAX_NAME_CHARS} of a-z, 0-9, {}, beginning and ending with a letter or digit",
+        listed(&inner)
     )));
     None
 }

@@ -144,6 +144,37 @@ fn the_name_of_an_abstract_socket_begins_with_a_nul() {
     assert_eq!(refused(&inner), [Code::NulInText]);
 }
 
+#[rstest]
+#[case("net_device", 15)]
+#[case("sockaddr_un", 108)]
+fn a_text_is_as_long_as_its_type_can_be_and_no_longer(
+    #[case] ty: &str,
+    #[case] longest: usize,
+    #[values("Equal", "NotEqual", "Prefix", "Postfix", "SubString")] op: &str,
+) {
+    let of = |length| filter(ty, &format!("operator: {op}, values: [{}]", "d".repeat(length)));
+    // What can be searched for ends before the path of a socket does.
+    if longest <= 64 || op != "SubString" {
+        accepted(&of(longest));
+    }
+    assert_eq!(refused(&of(longest + 1)), [Code::TextTooLong]);
+}
+
+#[rstest]
+fn buffers_do_not_end_at_a_nul_and_everything_else_does(#[values("char_buf", "char_iovec")] ty: &str) {
+    let sized = |values: &str| {
+        filter(ty, &format!("operator: Equal, values: [{values}]"))
+            .replace(&format!("type: {ty}"), &format!("type: {ty}, sizeArgIndex: 3"))
+    };
+    let text = sized("\"a\\0b\", \"\\0\", !!binary AP8A");
+    let Some(Values::Strings(values)) =
+        accepted(&text).hooks[0].selectors[0].args.first().map(|filter| filter.values.clone())
+    else {
+        panic!("not strings");
+    };
+    assert_eq!(values, [b"a\0b".to_vec(), b"\0".to_vec(), b"\0\xff\0".to_vec()]);
+}
+
 #[test]
 fn a_search_at_its_limit_is_read_and_one_more_byte_is_refused() {
     let of = |lengths: &[usize]| {
@@ -367,4 +398,41 @@ fn too_many_values_are_reported_once_whatever_repeats_them() {
     let found = parse(&Source::new("many.yaml", text)).unwrap_err();
     let codes: Vec<_> = found.as_slice().iter().map(|found| found.code).collect();
     assert_eq!(codes, [Code::Budget]);
+}
+
+#[rstest]
+#[case("UntrackSock")]
+#[case("TrackSock")]
+fn a_socket_is_argument_0_unless_another_is_named(#[case] action: &str) {
+    let policy = accepted(&format!(
+        "  kprobes:\n  - call: f\n    syscall: false\n    args: [{{index: 2, type: sock}}, {{index: 0, type: sock}}]\n    selectors:\n    \
+         - matchActions: [{{action: {action}}}]\n"
+    ));
+    let position = match policy.hooks[0].selectors[0].actions[0] {
+        Action::TrackSock(at) | Action::UntrackSock(at) => at,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!(position, 1);
+}
+
+#[test]
+fn a_name_of_older_policies_may_have_underscores() {
+    let text = HEAD.replace("example", "fd_install.v1") + "  kprobes: [{call: f, syscall: false}]\n";
+    assert_eq!(parse_one(&Source::new("p.yaml", text)).unwrap().name.value, "fd_install.v1");
+}
+
+#[rstest]
+#[case("sys_opnat", Some(Code::UnknownName))]
+#[case("sys_openat9", None)]
+#[case("sys_newfstat", None)]
+#[case("sys_of_another_kernel", None)]
+fn a_system_call_is_refused_only_when_another_was_meant(#[case] name: &str, #[case] expected: Option<Code>) {
+    let hook = format!("  kprobes: [{{call: {name}}}]\n");
+    let enforcer = format!("  enforcers: [{{calls: [{name}]}}]\n  kprobes: [{{call: sys_dup}}]\n");
+    for spec in [hook, enforcer] {
+        match expected {
+            Some(code) => assert_eq!(refused(&spec), [code]),
+            None => assert!(!accepted(&spec).hooks.is_empty()),
+        }
+    }
 }
