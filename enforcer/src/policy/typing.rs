@@ -347,6 +347,22 @@ pub fn value_kind(operator: Operator, ty: ArgType) -> ValueKind {
     }
 }
 
+/// Why texts of a type cannot be longer than this; `None` where only the filter sets a limit.
+#[must_use]
+pub const fn longest_text(ty: ArgType) -> Option<(u32, &'static str)> {
+    match ty {
+        ArgType::NetDevice => Some((15, "no name of a network device is longer (IFNAMSIZ)")),
+        ArgType::SockaddrUn => Some((108, "no path or name of a Unix socket is longer (sun_path)")),
+        _ => None,
+    }
+}
+
+/// Whether a text of a type can have a NUL byte in it: buffers have a length, all others end there.
+#[must_use]
+pub const fn may_hold_nul(ty: ArgType) -> bool {
+    matches!(ty, ArgType::CharBuf | ArgType::CharIovec)
+}
+
 /// Most values of one filter with this operator. Where it is more than `MAX_VALUES`, many values become a set in a map.
 #[must_use]
 pub const fn most_values(operator: Operator) -> u32 {

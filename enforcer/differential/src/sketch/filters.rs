@@ -37,25 +37,37 @@ pub(super) fn amount(dice: &mut Dice, large: bool, sets: bool) -> Amount {
 
 /// An entry of matchArgs; `None` when nothing can be asked of these arguments.
 pub(super) fn of_args(dice: &mut Dice, args: &[ArgSketch], amount: Amount) -> Option<EntrySketch> {
-    // An index names one argument only when it is not the position of another one.
-    let named: Vec<&ArgSketch> = args
-        .iter()
-        .enumerate()
-        .filter(|(position, arg)| args.get(arg.index).is_none() || *position == arg.index)
-        .map(|(_, arg)| arg)
-        .filter(|arg| arg.ty != ArgType::Nop)
-        .collect();
+    let named: Vec<&ArgSketch> = named(args).collect();
     if named.is_empty() {
         return None;
     }
     let arg = dice.pick(&named);
     let operators: Vec<Operator> = Operator::ALL.iter().copied().filter(|op| applies(*op, arg.ty)).collect();
     let op = dice.pick(&operators);
+    of_arg(dice, args, arg, op, amount)
+}
+
+/// The arguments that an entry can name: an index names one only when it is not the position of another one.
+fn named(args: &[ArgSketch]) -> impl Iterator<Item = &ArgSketch> {
+    args.iter()
+        .enumerate()
+        .filter(|(position, arg)| args.get(arg.index).is_none() || *position == arg.index)
+        .map(|(_, arg)| arg)
+        .filter(|arg| arg.ty != ArgType::Nop)
+}
+
+/// An entry of matchArgs that asks this of that argument; `None` when a second one would be needed and there is none.
+pub(super) fn of_arg(
+    dice: &mut Dice,
+    args: &[ArgSketch],
+    arg: &ArgSketch,
+    op: Operator,
+    amount: Amount,
+) -> Option<EntrySketch> {
     if op == Operator::CapabilitiesGained {
         // `args` names entries by their position, and each of these has its index for a position.
         let at_home = |arg: &ArgSketch| args.get(arg.index) == Some(arg);
-        let others: Vec<&&ArgSketch> = named
-            .iter()
+        let others: Vec<&ArgSketch> = named(args)
             .filter(|other| other.index != arg.index && other.ty.class() == TypeClass::Capabilities)
             .filter(|other| at_home(other) && at_home(arg))
             .collect();
@@ -115,7 +127,7 @@ pub(super) fn of_binaries(dice: &mut Dice, parent: bool, amount: Amount) -> Entr
     let follow = if follow { ", followChildren: true" } else { "" };
     EntrySketch {
         head: format!("operator: {}{follow}", op.name()),
-        values: strings(dice, op, true, amount),
+        values: strings(dice, op, ArgType::Path, amount),
         pair: None,
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use quell::policy::ast::Operator;
+use quell::policy::ast::{ArgType, Operator, TypeClass};
+use quell::policy::typing::{longest_text, may_hold_nul};
 use quell_wire::limits::{MAX_AFFIX_SET_BYTES, MAX_PATTERN_BYTES, MAX_STRING_VALUE_BYTES};
 
 use crate::dice::Dice;
@@ -34,8 +35,9 @@ fn longest(op: Operator, amount: Amount) -> usize {
 }
 
 /// Values as YAML scalars.
-pub(super) fn strings(dice: &mut Dice, op: Operator, path: bool, amount: Amount) -> Vec<String> {
-    let longest = longest(op, amount);
+pub(super) fn strings(dice: &mut Dice, op: Operator, ty: ArgType, amount: Amount) -> Vec<String> {
+    let path = ty.class() == TypeClass::Path;
+    let longest = longest(op, amount).min(longest_text(ty).map_or(usize::MAX, |(most, _)| most as usize));
     let search = matches!(op, Operator::SubString | Operator::SubStringIgnCase);
     let count = match amount {
         Amount::Few => 1 + dice.below(4),
@@ -48,10 +50,14 @@ pub(super) fn strings(dice: &mut Dice, op: Operator, path: bool, amount: Amount)
     let mut values = Vec::new();
     for number in 0..count {
         let mut value = if matches!(amount, Amount::Many(_)) && !search {
-            numbered(dice, number, op, path)
+            numbered(dice, number, op, path, longest)
         } else {
             let length = length(dice, longest, search);
-            let mut value = if path { walk(dice, length, op) } else { letters(dice, length) };
+            let mut value = if path {
+                walk(dice, length, op)
+            } else {
+                letters(dice, length.min(longest), may_hold_nul(ty))
+            };
             value.truncate(longest);
             value
         };
@@ -76,14 +82,15 @@ fn length(dice: &mut Dice, longest: usize, search: bool) -> usize {
     }
 }
 
-/// Letters that differ in few places.
-fn letters(dice: &mut Dice, length: usize) -> Vec<u8> {
+/// Letters that differ in few places; a NUL among them where one may stand.
+fn letters(dice: &mut Dice, length: usize, nul: bool) -> Vec<u8> {
     let mut value = vec![b'a'; length];
     let last = length.saturating_sub(1);
     for _ in 0..dice.below(3) {
         let anywhere = dice.below(length);
         let at = dice.pick(&[0, last, anywhere, anywhere / 8 * 8, (anywhere | 7).min(last)]);
-        value[at] = dice.pick(b"bAB/\"\n\\ \xc3\xff\x01\x80zZ@[`{");
+        let letter = dice.pick(b"bAB/\"\n\\ \xc3\xff\x01\x80zZ@[`{\0");
+        value[at] = if letter == 0 && !nul { b'b' } else { letter };
     }
     value
 }
@@ -105,9 +112,10 @@ fn walk(dice: &mut Dice, length: usize, op: Operator) -> Vec<u8> {
 }
 
 /// One of many: they share beginnings and ends.
-fn numbered(dice: &mut Dice, number: usize, op: Operator, path: bool) -> Vec<u8> {
+fn numbered(dice: &mut Dice, number: usize, op: Operator, path: bool, longest: usize) -> Vec<u8> {
     let ends = matches!(op, Operator::Postfix | Operator::NotPostfix);
-    let filling = "a".repeat(dice.pick(&[0_usize, 0, 1, 5, 8, 30]));
+    // Three letters, and four digits and more, stand beside it.
+    let filling = "a".repeat(dice.pick(&[0_usize, 0, 1, 5, 8, 30]).min(longest.saturating_sub(9)));
     let text = match (path, ends) {
         (true, true) => format!("{number:x}{filling}/a/b"),
         (true, false) => format!("/a/{filling}{number:x}"),

@@ -12,7 +12,7 @@ use crate::dice::Dice;
 pub(super) fn values(dice: &mut Dice, op: Operator, ty: ArgType, amount: Amount) -> Vec<String> {
     match op {
         Operator::Equal | Operator::NotEqual | Operator::In | Operator::NotIn => match ty.class() {
-            TypeClass::Text | TypeClass::Path => strings(dice, op, ty.class() == TypeClass::Path, amount),
+            TypeClass::Text | TypeClass::Path => strings(dice, op, ty, amount),
             _ => several(dice, amount, |dice, _| number(dice, ty).to_string()),
         },
         Operator::Prefix
@@ -20,7 +20,7 @@ pub(super) fn values(dice: &mut Dice, op: Operator, ty: ArgType, amount: Amount)
         | Operator::Postfix
         | Operator::NotPostfix
         | Operator::SubString
-        | Operator::SubStringIgnCase => strings(dice, op, ty.class() == TypeClass::Path, amount),
+        | Operator::SubStringIgnCase => strings(dice, op, ty, amount),
         Operator::Gt | Operator::Lt => vec![number(dice, ty).to_string()],
         Operator::Mask => several(dice, few(amount), |dice, _| mask(dice, ty).to_string()),
         Operator::InMap | Operator::NotInMap => several(dice, amount, |dice, many| {

@@ -194,7 +194,8 @@ const VALUES: &str = "\
 - **Ranges** are `least:greatest`, both included, in quotes. A number is a range of one. `list:NAME` stands for the values of a list, in
   `InMap` and `NotInMap`.
 - **Texts** are compared byte by byte. Bytes that are not UTF-8 are written as `!!binary` and base64. A NUL ends a text in the kernel and
-  cannot be part of a value; only the name of an abstract socket begins with one.
+  cannot be part of a value; only the name of an abstract socket begins with one, and what `char_buf` and `char_iovec` are compared with
+  may hold any (`\"a\\0b\"` in double quotes, or `!!binary`). A `net_device` has at most 15 bytes, a `sockaddr_un` at most 108.
 - **Paths** are absolute, without `.`, `..`, doubled or closing slashes, as the kernel assembles them.
 - **Networks** are IPv4 or IPv6 addresses, alone or with a prefix length; bits behind it have to be zero. An IPv4 network also holds the
   addresses that a socket of IPv6 sees as `::ffff:a.b.c.d`, and a network that is written so is the IPv4 one.

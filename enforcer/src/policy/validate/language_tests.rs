@@ -436,3 +436,27 @@ fn a_system_call_is_refused_only_when_another_was_meant(#[case] name: &str, #[ca
         }
     }
 }
+
+#[rstest]
+#[case("string", "/etc/passwd\\0", Some("/etc/passwd"))]
+#[case("file", "/etc/passwd\\0\\0", Some("/etc/passwd"))]
+#[case("sockaddr_un", "/run/x\\0", Some("/run/x"))]
+#[case("char_buf, sizeArgIndex: 2", "GET\\0", Some("GET\0"))]
+#[case("string", "a\\0b", None)]
+#[case("string", "\\0", None)]
+#[case("sockaddr_un", "\\0x\\0", None)]
+fn a_nul_that_ends_a_string_is_left_out(
+    #[case] ty: &str,
+    #[case] text: &str,
+    #[case] expected: Option<&str>,
+) {
+    let spec = filter(ty, &format!("operator: Equal, values: [\"{text}\"]"));
+    match expected {
+        Some(expected) => {
+            let policy = accepted(&spec);
+            let own = &policy.hooks[0].selectors[0].args[0].values;
+            assert_eq!(own, &Values::Strings(vec![expected.as_bytes().to_vec()]));
+        }
+        None => assert!(matches!(refused(&spec)[..], [Code::NulInText | Code::EmptyText])),
+    }
+}

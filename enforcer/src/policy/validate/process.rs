@@ -8,8 +8,8 @@ use super::text;
 use super::values::collect;
 use super::walk::{Fields, Walk, closest, limit, listed, printable};
 use crate::policy::ast::{
-    BinaryFilter, CapabilityFilter, CapabilitySet, Namespace, NamespaceChangeFilter, NamespaceFilter,
-    NamespaceId, Operator, PidFilter,
+    ArgType, BinaryFilter, CapabilityFilter, CapabilitySet, Namespace, NamespaceChangeFilter,
+    NamespaceFilter, NamespaceId, Operator, PidFilter,
 };
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
@@ -70,7 +70,7 @@ pub(super) fn binaries(walk: &mut Walk<'_>, node: &Node) -> Option<BinaryFilter>
     let most = most_values(Operator::In);
     let values = items(walk, &fields, "matchBinaries", most).and_then(|items| {
         collect(walk, items, |walk, node| {
-            let bytes = text::value(walk, node, false)?;
+            let bytes = text::value(walk, node, ArgType::Path)?;
             let fits = op.is_none_or(|op| text::check_path(walk, node.span, &bytes, op));
             fits.then_some(bytes)
         })

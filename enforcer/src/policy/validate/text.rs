@@ -3,16 +3,16 @@
 use quell_wire::limits::MAX_STRING_VALUE_BYTES;
 
 use super::walk::{Fields, Walk, limit};
-use crate::policy::ast::Operator;
+use crate::policy::ast::{ArgType, Operator};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::raw::{Node, Value};
 use crate::policy::schema::MAX_MESSAGE_CHARS;
 use crate::policy::source::Span;
+use crate::policy::typing::{longest_text, may_hold_nul};
 
-/// One text value of a filter, without a terminating NUL: text, or bytes that need not be UTF-8 as `!!binary`. `abstract_too`:
-/// a first NUL is that of an abstract socket's name.
-pub(super) fn value(walk: &mut Walk<'_>, node: &Node, abstract_too: bool) -> Option<Vec<u8>> {
+/// One text value of a filter of this type, without a terminating NUL: text, or bytes that need not be UTF-8 as `!!binary`.
+pub(super) fn value(walk: &mut Walk<'_>, node: &Node, ty: ArgType) -> Option<Vec<u8>> {
     let bytes = match &node.value {
         Value::Text(text) => text.as_bytes(),
         Value::Bytes(Some(bytes)) => bytes,
@@ -28,7 +28,17 @@ pub(super) fn value(walk: &mut Walk<'_>, node: &Node, abstract_too: bool) -> Opt
             return None;
         }
     };
+    // Older policies write the NUL that ends a string. In a buffer, and in the name of an abstract socket, it is one of the bytes.
+    let counts = may_hold_nul(ty) || ty == ArgType::SockaddrUn && bytes.first() == Some(&0);
+    let written = if counts {
+        bytes.len()
+    } else {
+        bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    };
+    let bytes = &bytes[..written];
     let longest = limit(MAX_STRING_VALUE_BYTES);
+    // The name of an abstract socket begins with a NUL.
+    let abstract_name = usize::from(ty == ArgType::SockaddrUn);
     let found = if bytes.is_empty() {
         Diagnostic::new(Code::EmptyText, node.span, "the value is empty")
             .label("equal to nothing useful, and a prefix of everything")
@@ -40,10 +50,18 @@ pub(super) fn value(walk: &mut Walk<'_>, node: &Node, abstract_too: bool) -> Opt
             format!("the value has {} bytes, at most {longest} fit", bytes.len()),
         )
         .help("match on a shorter Prefix or Postfix")
-    } else if bytes[usize::from(abstract_too)..].contains(&0) {
+    } else if let Some((most, why)) = longest_text(ty).filter(|(most, _)| bytes.len() > limit(*most)) {
+        Diagnostic::new(
+            Code::TextTooLong,
+            node.span,
+            format!("the value has {} bytes, and a `{}` has at most {most}", bytes.len(), ty.name()),
+        )
+        .label(why)
+        .help("correct it: it could never be found")
+    } else if !may_hold_nul(ty) && bytes[abstract_name..].contains(&0) {
         Diagnostic::new(Code::NulInText, node.span, "the value has a NUL byte")
             .label("the kernel ends strings there")
-            .help("write the part before the NUL")
+            .help("write the part before the NUL; buffers (char_buf, char_iovec) may hold one")
     } else {
         return Some(bytes.to_vec());
     };

@@ -177,7 +177,7 @@ fn expand<'n>(
 fn strings(walk: &mut Walk<'_>, items: &[Node], ty: ArgType, op: Option<Operator>) -> Option<Vec<Vec<u8>>> {
     let path = ty.class() == TypeClass::Path;
     collect(walk, items, |walk, node| {
-        let bytes = text::value(walk, node, ty == ArgType::SockaddrUn)?;
+        let bytes = text::value(walk, node, ty)?;
         let fits = op.filter(|_| path).is_none_or(|op| text::check_path(walk, node.span, &bytes, op));
         fits.then_some(bytes)
     })
