@@ -85,17 +85,26 @@ fn row(operator: Operator, what: &str, capacity: Capacity) -> String {
 fn kernels(out: &mut String) {
     out.push_str(
         "### Classes of kernels\n\n\
-         | since | bytes of a hash key | bytes that a trie compares | verified instructions | tail calls | why a class |\n\
-         |---|---|---|---|---|---|\n",
+         | since | bytes of a hash key | bytes that a trie compares | verified instructions | pending branches | tail calls | why a class |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for class in KERNELS {
-        let key = match class.hash_key_bytes {
+        let most = |limit: u32| match limit {
             u32::MAX => "no limit that matters".to_owned(),
-            bytes => bytes.to_string(),
+            limit => limit.to_string(),
         };
         out.push_str(&format!(
-            "| {} | {key} | {} | {} | {} | {} |\n",
-            class.since, class.trie_data_bytes, class.verified_instructions, class.tail_calls, class.because
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            class.since,
+            most(class.hash_key_bytes),
+            class.trie_data_bytes,
+            class.verified_instructions,
+            match class.pending_branches {
+                u32::MAX => "not met".to_owned(),
+                branches => branches.to_string(),
+            },
+            class.tail_calls,
+            class.because
         ));
     }
     out.push('\n');
