@@ -8,7 +8,7 @@ use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
 use crate::policy::schema::RETURN_ARG;
 
-/// Values of returnArgAction; only the first, the default, is read.
+/// Values of returnArgAction; only the first, the default, has a place in a policy here: nothing would follow the socket.
 const RETURN_ACTIONS: &[&str] = &["Post", "TrackSock", "UntrackSock"];
 
 /// Whether and how the return is looked at.
@@ -87,8 +87,10 @@ fn action(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<()> {
                 node.span,
                 format!("returnArgAction `{name}` is known, not supported here"),
             )
-            .label("not implemented by this version")
-            .help("only `Post` is read, which is the default"),
+            .label("the socket that the function returns is not followed by this version")
+            .help(
+                "leave it out for events alone; `matchActions` reads the action, for an argument of the call",
+            ),
         );
         return None;
     }
