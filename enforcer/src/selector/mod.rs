@@ -13,7 +13,7 @@ mod entries;
 mod error;
 pub mod explain;
 pub mod host_namespaces;
-mod place;
+pub(crate) mod place;
 mod search;
 pub mod set_document;
 mod sets;

@@ -23,7 +23,7 @@ const INLINE_STRINGS: usize = 8;
 /// Networks of one entry that are compared one by one.
 const INLINE_NETWORKS: usize = 16;
 /// Numbers that the ranges of one entry may have to be listed one by one.
-const LISTED_NUMBERS: u64 = 65_536;
+pub(crate) const LISTED_NUMBERS: u64 = 65_536;
 
 /// Moves values to sets and fills in search tables.
 ///

@@ -4,9 +4,10 @@ use quell_wire::capacity::{Capacity, KERNELS, capacity};
 use quell_wire::limits::LIMITS;
 
 use crate::policy::ast::{ArgType, Operator, TypeClass};
-use crate::policy::schema;
 use crate::policy::typing::{ValueKind, applies, value_kind};
+use crate::policy::{raw, schema};
 use crate::selector::code::wire_operator;
+use crate::selector::place::LISTED_NUMBERS;
 
 /// The chapter on limits.
 pub(super) fn all_limits(out: &mut String) {
@@ -23,6 +24,17 @@ pub(super) fn all_limits(out: &mut String) {
         out.push_str(&format!("| `{name}` | {} | {} |\n", row.value, doc.trim_end_matches('.')));
     }
     for (name, value, doc) in [
+        ("MAX_TEXT_BYTES", raw::MAX_TEXT_BYTES, "Bytes of a file"),
+        ("MAX_DOCUMENTS", raw::MAX_DOCUMENTS, "Documents of a file, empty ones included"),
+        ("MAX_NODES", raw::MAX_NODES, "Keys and values of a document, those that aliases repeat included"),
+        ("MAX_DEPTH", raw::MAX_DEPTH, "Levels of values in each other"),
+        ("MAX_ALIASES", raw::MAX_ALIASES, "Aliases of a file, and anchors"),
+        ("MAX_REPEATED_NODES", raw::MAX_REPEATED_NODES, "Keys and values that aliases repeat"),
+        (
+            "LISTED_NUMBERS",
+            usize::try_from(LISTED_NUMBERS).unwrap_or(usize::MAX),
+            "Numbers that all ranges of an entry have together, where they become a set",
+        ),
         ("MAX_HOOKS", schema::MAX_HOOKS, "Hooks of a policy, functions of lists counted one by one"),
         (
             "MAX_TOTAL_VALUES",

@@ -7,6 +7,7 @@ mod examples;
 mod keys;
 mod limits;
 mod page;
+mod undecided;
 
 pub use examples::{EXAMPLES, Example};
 pub use page::page;

@@ -5,6 +5,7 @@ use quell_wire::limits;
 use super::examples::{EXAMPLES, Example};
 use super::keys::meaning;
 use super::limits::all_limits;
+use super::undecided::undecided;
 use crate::policy::ast::{ActionKind, ArgType, Operator, TypeClass};
 use crate::policy::names::Domain;
 use crate::policy::schema::{self, ALL};
@@ -13,6 +14,7 @@ use crate::policy::typing::{
     ValueKind, most_values, value_kind,
 };
 use crate::policy::validate::{LIST_TYPES, OPTIONS, UNSUPPORTED_LIST_TYPES, UNSUPPORTED_OPTIONS, arguments};
+use crate::selector::place::LISTED_NUMBERS;
 
 /// The whole page.
 #[must_use]
@@ -23,6 +25,7 @@ pub fn page() -> String {
     operators(&mut out);
     examples(&mut out);
     values(&mut out);
+    undecided(&mut out);
     actions(&mut out);
     options(&mut out);
     all_limits(&mut out);
@@ -124,13 +127,17 @@ fn operators(out: &mut String) {
             .filter_map(|row| row.types.first())
             .map(|ty| kind(value_kind(*operator, *ty)))
             .collect();
+        kinds.sort_unstable();
         kinds.dedup();
-        out.push_str(&format!(
-            "| `{}` | {} | {} |\n",
-            operator.name(),
-            kinds.join(" or "),
-            most_values(*operator)
-        ));
+        let most = match most_values(*operator) {
+            0 => "–".to_owned(),
+            _ if kinds.contains(&RANGES) => format!(
+                "{LISTED_NUMBERS} numbers together, single ones and those of ranges, or {} ranges of any width",
+                limits::MAX_VALUES
+            ),
+            most => most.to_string(),
+        };
+        out.push_str(&format!("| `{}` | {} | {most} |\n", operator.name(), kinds.join(" or ")));
     }
     out.push_str(&format!(
         "\nUp to {} values of an entry stand in the selector bytes; more are a set in a map, and so are strings that would make the \
@@ -139,11 +146,14 @@ fn operators(out: &mut String) {
     ));
 }
 
+/// What operators with ranges compare with.
+const RANGES: &str = "numbers and ranges";
+
 const fn kind(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::None => "none",
         ValueKind::Integers => "numbers",
-        ValueKind::Ranges => "numbers and ranges",
+        ValueKind::Ranges => RANGES,
         ValueKind::Strings => "texts",
         ValueKind::Networks => "networks",
         ValueKind::Other => "none, and two arguments",
@@ -193,11 +203,11 @@ const VALUES: &str = "\
   or not. A number that the type cannot have is refused. Underscores are refused, because readers disagree about them.
 - **Ranges** are `least:greatest`, both included, in quotes. A number is a range of one. `list:NAME` stands for the values of a list, in
   `InMap` and `NotInMap`.
-- **Texts** are compared byte by byte. Bytes that are not UTF-8 are written as `!!binary` and base64. A NUL ends a text in the kernel and
-  cannot be part of a value; only the name of an abstract socket begins with one, and what `char_buf` and `char_iovec` are compared with
+- **Texts** are compared byte by byte. Bytes that are not UTF-8 are written as `!!binary` and base64. A NUL ends a text in the kernel:
+  at the end of a value it is left out, and within one it is refused. Only the name of an abstract socket begins with one, and what `char_buf` and `char_iovec` are compared with
   may hold any (`\"a\\0b\"` in double quotes, or `!!binary`). A `net_device` has at most 15 bytes, a `sockaddr_un` at most 108.
 - **Paths** are absolute, without `.`, `..`, doubled or closing slashes, as the kernel assembles them.
-- **Networks** are IPv4 or IPv6 addresses, alone or with a prefix length; bits behind it have to be zero. An IPv4 network also holds the
+- **Networks** are IPv4 or IPv6 addresses, alone or with a prefix length; bits behind it do not count. An IPv4 network also holds the
   addresses that a socket of IPv6 sees as `::ffff:a.b.c.d`, and a network that is written so is the IPv4 one.
 - **Namespaces** are numbers as `readlink /proc/PID/ns/…` shows them, or `host_ns`.
 - The same value twice in one entry is refused.
