@@ -56,7 +56,7 @@ pub(super) fn remaining(
                 )
             };
             let message =
-                format!("{what}: the caller can change it before the kernel copies it; {NOT_RESIDENT}");
+                format!("{what}: the caller can change it before the kernel copies it, and {NOT_RESIDENT}");
             add(filter.span, message, label, help, found);
         }
     }
@@ -66,7 +66,8 @@ pub(super) fn remaining(
 }
 
 /// One read gives all or nothing.
-const NOT_RESIDENT: &str = "where a page of it is not resident, the bytes before it are not compared either, and the call is posted and not killed";
+const NOT_RESIDENT: &str =
+    "where a page of it is not resident, the bytes before are not compared either: posted and not killed";
 
 const fn is_user_memory(ty: ArgType) -> bool {
     may_be_user_memory(ty)

@@ -17,8 +17,7 @@ fn a_kill_by_what_may_be_user_memory_is_partial_at_kernel_functions_too(
     assert!(found(&plan.remarks).contains(&"warning[K008] 11:9".to_owned()), "{}", plan.remarks);
     let missing = missing(&plan);
     assert_eq!(missing.len(), 1, "{missing:?}");
-    for part in
-        ["where the function is given such a pointer", "bytes before it are not compared", "not killed"]
+    for part in ["where the function is given such a pointer", "bytes before are not compared", "not killed"]
     {
         assert!(missing[0].contains(part), "{missing:?}");
     }
