@@ -15,7 +15,7 @@ fn source(call: &str, ty: &str, action: &str) -> Source {
     let syscall = call.starts_with("__x64_sys_");
     let (size, value) = match ty {
         "char_buf" | "char_iovec" => (", sizeArgIndex: 3}\n    - {index: 2, type: size_t", "secret"),
-        "int" | "uint64" => ("", "5"),
+        "int" | "uint64" | "syscall64" => ("", "5"),
         _ => ("", "/lab/none/target"),
     };
     Source::new(
