@@ -1,8 +1,11 @@
 //! Bytes in documents: as text where they are UTF-8, as `{base64: …}` where they are not.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::Error as _;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes that a document shows as text when they can be.
@@ -12,13 +15,6 @@ pub struct TextOrBytes(pub Vec<u8>);
 /// Bytes that a document never shows as text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Base64(pub Vec<u8>);
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Form {
-    Text(String),
-    Bytes(InBase64),
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,10 +33,25 @@ impl Serialize for TextOrBytes {
 
 impl<'de> Deserialize<'de> for TextOrBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Text(text) => Self(text.into_bytes()),
-            Form::Bytes(bytes) => Self(bytes.base64.0),
-        })
+        deserializer.deserialize_any(TextOrBytesVisitor)
+    }
+}
+
+struct TextOrBytesVisitor;
+
+impl<'de> Visitor<'de> for TextOrBytesVisitor {
+    type Value = TextOrBytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text (a number in quotes) or `{base64: …}`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(TextOrBytes(text.as_bytes().to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        InBase64::deserialize(MapAccessDeserializer::new(map)).map(|bytes| TextOrBytes(bytes.base64.0))
     }
 }
 

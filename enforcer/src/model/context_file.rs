@@ -5,18 +5,16 @@
 
 use super::context::{Argument, Context, Value};
 use super::context_form::{CapabilitiesFile, File, INITIAL, NamespacesFile, ProcessFile, ValueFile};
+use super::context_mistake;
 use crate::bytes::TextOrBytes;
 use crate::policy::ast::{Arg, Hook, TypeClass};
 
 /// Why a file is not a context, or not one of this hook.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextFileError {
-    /// It is no JSON, or has other keys.
-    #[error("the context is not one that `quell eval` reads")]
-    Json(#[from] serde_json::Error),
-    /// It is no YAML, or has other keys.
+    /// It is neither YAML nor JSON, or has other keys or values.
     #[error("the context is not one that `quell eval` reads: {0}")]
-    Yaml(String),
+    Text(String),
     /// A value is written in no way, or in two.
     #[error("{place} needs exactly one of the keys `integer`, `whole`, `cut`, `connection` and `status`")]
     Value {
@@ -39,6 +37,36 @@ pub enum ContextFileError {
         /// Name of the type.
         ty: &'static str,
     },
+    /// A number that there is not.
+    #[error("{place} cannot be {number}: {what} is from {lowest} to {highest}")]
+    Number {
+        /// Where it is.
+        place: String,
+        /// What is written.
+        number: i128,
+        /// What it would be a number of.
+        what: String,
+        /// Lowest number that there is.
+        lowest: i128,
+        /// Highest number that there is.
+        highest: i128,
+    },
+    /// Bits of a mode that say nothing of the type of a file.
+    #[error(
+        "the file_type of {place} cannot be {mode:#o}: only the bits of {FILE_TYPE_BITS:#o} say the type"
+    )]
+    FileType {
+        /// Where it is.
+        place: String,
+        /// What is written.
+        mode: u32,
+    },
+    /// The path of an executable is something else than a path.
+    #[error("{place} is no path: it needs `whole`, `cut` or `status`")]
+    NoPath {
+        /// Which executable.
+        place: &'static str,
+    },
 }
 
 /// Reads a context.
@@ -46,10 +74,11 @@ pub enum ContextFileError {
 /// # Errors
 /// When the text is not one.
 pub fn read(text: &str) -> Result<Context, ContextFileError> {
-    let file: File = if text.trim_start().starts_with('{') {
-        serde_json::from_str(text)?
-    } else {
-        serde_saphyr::from_str(text).map_err(|error| ContextFileError::Yaml(error.to_string()))?
+    // JSON is YAML but for a few escapes, and a YAML mapping in braces is no JSON: whatever YAML says of it is the answer.
+    let file: File = match serde_json::from_str(text) {
+        Ok(file) => file,
+        Err(_) => serde_saphyr::from_str(text)
+            .map_err(|error| ContextFileError::Text(context_mistake::describe(text, &error)))?,
     };
     let host_namespaces = file.host_namespaces.numbers(INITIAL);
     let namespaces = file.namespaces.numbers(host_namespaces);
@@ -93,7 +122,7 @@ pub fn write(context: &Context) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(&file)? + "\n")
 }
 
-/// Whether a context is one of this hook: as many arguments, and of each what its type can give.
+/// Whether a context is one that this hook can see: as many arguments, and of each what its type can give.
 ///
 /// # Errors
 /// The first argument that is not.
@@ -101,6 +130,14 @@ pub fn check(context: &Context, hook: &Hook) -> Result<(), ContextFileError> {
     let (found, expected) = (context.args.len(), hook.args.len());
     if found != expected {
         return Err(ContextFileError::Arguments { found, expected });
+    }
+    for (place, value) in
+        [("executable", &context.executable), ("parent_executable", &context.parent_executable)]
+    {
+        if matches!(value.value, Value::Integer(_) | Value::Connection(_)) {
+            return Err(ContextFileError::NoPath { place });
+        }
+        check_file_type(value, place)?;
     }
     for (position, (value, arg)) in context.args.iter().zip(&hook.args).enumerate() {
         check_value(value, arg, || format!("argument {position}"))?;
@@ -122,7 +159,58 @@ fn check_value(value: &Argument, arg: &Arg, place: impl Fn() -> String) -> Resul
         Value::UserFault | Value::KernelFault => true,
         Value::Disconnected | Value::NoPath | Value::BadFd => class == TypeClass::Path,
     };
-    if fits { Ok(()) } else { Err(ContextFileError::Type { place: place(), ty: arg.ty.name() }) }
+    if !fits || (value.file_type.is_some() && class != TypeClass::Path) {
+        return Err(ContextFileError::Type { place: place(), ty: arg.ty.name() });
+    }
+    match (&value.value, class) {
+        (Value::Integer(number), TypeClass::Integer { signed, bits }) => {
+            let (lowest, highest) = match signed {
+                true => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+                false => (0, (1 << bits) - 1),
+            };
+            // A negative number stands for its 64 bits.
+            let narrow = signed || bits < 64;
+            let number = if narrow { i128::from(number.cast_signed()) } else { i128::from(*number) };
+            check_number(&place(), number, &format!("a number of type {}", arg.ty.name()), lowest, highest)
+        }
+        (Value::Connection(connection), _) => {
+            let numbers = [
+                ("an address family", connection.family, i128::from(u16::MAX)),
+                ("a protocol", connection.protocol, i128::from(u16::MAX)),
+                ("a connection state", connection.state, i128::from(u8::MAX)),
+            ];
+            numbers.into_iter().try_for_each(|(what, number, highest)| {
+                check_number(&place(), number.into(), what, 0, highest)
+            })
+        }
+        _ => check_file_type(value, &place()),
+    }
+}
+
+/// The S_IF* bits of a mode.
+const FILE_TYPE_BITS: u32 = 0o170_000;
+
+fn check_file_type(value: &Argument, place: &str) -> Result<(), ContextFileError> {
+    match value.file_type {
+        Some(mode) if mode & !FILE_TYPE_BITS != 0 => {
+            Err(ContextFileError::FileType { place: place.to_owned(), mode })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_number(
+    place: &str,
+    number: i128,
+    what: &str,
+    lowest: i128,
+    highest: i128,
+) -> Result<(), ContextFileError> {
+    if (lowest..=highest).contains(&number) {
+        return Ok(());
+    }
+    let (place, what) = (place.to_owned(), what.to_owned());
+    Err(ContextFileError::Number { place, number, what, lowest, highest })
 }
 
 #[cfg(test)]

@@ -48,9 +48,89 @@ fn an_empty_context_is_an_ordinary_process_of_the_host() {
 #[case("args: [{status: lost}]", "lost")]
 #[case("namespaces: {Foo: 1}", "Foo")]
 #[case("{\"more\": 1}", "not one that `quell eval` reads")]
+#[case("{args: [{integer: 5}], proces: 1}", "there is no key `proces` here; there is process, ancestors, ")]
+#[case("args: []\nargs: []", "the key `args` is given twice")]
+#[case(
+    "args: [{file_type: 1.5}]",
+    "`file_type` is one of reg, dir, lnk, chr, blk, fifo and sock, or S_IF* bits"
+)]
+#[case("args: [{file_type: file}]", "`file_type` is one of reg, dir, ")]
+#[case(
+    "args: [{integer: x}]",
+    "`integer` is a whole number from -9223372036854775808 to 18446744073709551615"
+)]
+#[case("args: [{whole: 5}]", "`whole` is text (a number in quotes) or `{base64: …}`")]
+#[case("args:\n- status: lost", "`status` cannot be `lost`; it is one of user_fault, ")]
+#[case("{\"process\": {\"tgid\": -1}}", "`tgid` is a whole number from 0 to 4294967295")]
+#[case("args: 5", "`args` is a list")]
+#[case("process: {}", "the key `tgid` is missing")]
 fn what_is_not_a_context_is_refused(#[case] text: &str, #[case] message: &str) {
     let error = read(text).unwrap_err().to_string();
     assert!(error.contains(message), "{error}");
+    for internal in ["untagged", "DuplicateKeyPolicy", "u32", "sequence start", "variant"] {
+        assert!(!error.contains(internal), "{error}");
+    }
+}
+
+#[test]
+fn a_mapping_in_braces_is_a_context_though_it_is_no_json() {
+    let context = read("{args: [{integer: 5}], # five\n process: {tgid: 7}}").unwrap();
+    assert_eq!((context.args[0].value.clone(), context.process.tgid), (Value::Integer(5), 7));
+}
+
+#[rstest]
+#[case(
+    "int",
+    "integer: 4294967295",
+    "argument 0 cannot be 4294967295: a number of type int is from -2147483648 to 2147483647"
+)]
+#[case("int", "integer: 2147483647", "")]
+#[case("int", "integer: 2147483648", "argument 0 cannot be 2147483648")]
+#[case("int", "integer: -2147483648", "")]
+#[case("int", "integer: -2147483649", "argument 0 cannot be -2147483649")]
+#[case("int", "integer: 18446744073709551615", "")]
+#[case("uint32", "integer: -1", "argument 0 cannot be -1: a number of type uint32 is from 0 to 4294967295")]
+#[case("uint32", "integer: 4294967295", "")]
+#[case("uint32", "integer: 4294967296", "argument 0 cannot be 4294967296")]
+#[case("uint8", "integer: 256", "argument 0 cannot be 256: a number of type uint8 is from 0 to 255")]
+#[case("int8", "integer: -128", "")]
+#[case("uint64", "integer: 18446744073709551615", "")]
+#[case("int64", "integer: -9223372036854775808", "")]
+#[case(
+    "sock",
+    "connection: {family: 65536}",
+    "argument 0 cannot be 65536: an address family is from 0 to 65535"
+)]
+#[case("sock", "connection: {family: 2, protocol: 262, state: 12}", "")]
+#[case(
+    "sock",
+    "connection: {family: 2, state: 256}",
+    "argument 0 cannot be 256: a connection state is from 0 to 255"
+)]
+#[case("file", "whole: /a, file_type: 0o100644", "the file_type of argument 0 cannot be 0o100644")]
+#[case("file", "whole: /a, file_type: 0o100000", "")]
+#[case(
+    "string",
+    "whole: a, file_type: reg",
+    "argument 0 is not something that is read of an argument of type string"
+)]
+fn a_number_that_the_type_cannot_have_is_refused_with_those_that_it_has(
+    #[case] ty: &str,
+    #[case] value: &str,
+    #[case] message: &str,
+) {
+    let hook = crate::model::eval::tests::hook(ty, "{}");
+    let context = read(&format!("args: [{{{value}}}]")).unwrap();
+    let found = check(&context, &hook).map_or_else(|error| error.to_string(), |()| String::new());
+    assert!(found.starts_with(message) && found.is_empty() == message.is_empty(), "{found}");
+}
+
+#[test]
+fn an_executable_is_a_path() {
+    let hook = crate::model::eval::tests::hook("string", "{}");
+    let context = read("{parent_executable: {integer: 1}, args: [{whole: a}]}").unwrap();
+    let found = check(&context, &hook).unwrap_err().to_string();
+    assert_eq!(found, "parent_executable is no path: it needs `whole`, `cut` or `status`");
 }
 
 #[rstest]

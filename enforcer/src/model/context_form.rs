@@ -1,8 +1,10 @@
 //! The keys of a context file, and what each stands for.
 
+use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, IntoDeserializer as _, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::context::{Argument, Capabilities, Connection, PidNamespace, Process, Value};
 use super::context_file::ContextFileError;
@@ -85,11 +87,35 @@ pub(super) struct ValueFile {
 }
 
 /// A number of either sign.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum Number {
     Unsigned(u64),
     Signed(i64),
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {} to {}", i64::MIN, u64::MAX)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Number, E> {
+        Ok(Number::Unsigned(number))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Number, E> {
+        Ok(Number::Signed(number))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -103,11 +129,42 @@ pub(super) enum Status {
 }
 
 /// A type of file: by its name in a policy, or by the bits of another mode.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum FileType {
     Named(FileTypeName),
     Mode(u32),
+}
+
+impl<'de> Deserialize<'de> for FileType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FileTypeVisitor)
+    }
+}
+
+struct FileTypeVisitor;
+
+impl Visitor<'_> for FileTypeVisitor {
+    type Value = FileType;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one of reg, dir, lnk, chr, blk, fifo and sock, or S_IF* bits as a number")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<FileType, E> {
+        let named = FileTypeName::deserialize(name.into_deserializer());
+        named.map(FileType::Named).map_err(|_: E| E::invalid_value(Unexpected::Str(name), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<FileType, E> {
+        let mode = u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self));
+        mode.map(FileType::Mode)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<FileType, E> {
+        let mode = u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self));
+        mode.map(FileType::Mode)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod connection;
 pub mod context;
 pub mod context_file;
 mod context_form;
+mod context_mistake;
 pub mod eval;
 mod process;
 pub mod show;
