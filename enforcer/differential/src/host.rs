@@ -45,6 +45,12 @@ impl<'a> Loaded<'a> {
         let filter = Filter(*prepared.compiled.filter);
         Self { prepared, filter, members: Members::new(&prepared.compiled.sets) }
     }
+
+    /// The policy that it was made of.
+    #[must_use]
+    pub const fn prepared(&self) -> &'a Prepared {
+        self.prepared
+    }
 }
 
 impl Processor {

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod minimise;
 pub mod observe;
 pub mod prepare;
+pub mod replay;
 pub mod report;
 pub mod roundtrip;
 pub mod sketch;

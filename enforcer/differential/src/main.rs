@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use quell_differential::dice::Dice;
 use quell_differential::sketch::{Shape, draw};
-use quell_differential::{calls, fuzz, host, kernel, prepare, report};
+use quell_differential::{calls, fuzz, host, kernel, prepare, replay, report};
 
 /// Something differs.
 const DIFFERENCE: u8 = 1;
@@ -36,6 +36,15 @@ enum Verb {
     Host(HostArgs),
     /// The evaluator loaded into the running kernel, and its path walk.
     Kernel(KernelArgs),
+    /// One kept case: what model and evaluator say of it, side by side.
+    Replay {
+        /// The policy; its one hook is asked.
+        #[arg(long, value_name = "FILE")]
+        policy: PathBuf,
+        /// The call, as `quell eval` takes it.
+        #[arg(long, value_name = "FILE")]
+        context: PathBuf,
+    },
     /// Everything that reads a file, given changed files of the corpus.
     Fuzz(FuzzArgs),
     /// Prints one generated policy.
@@ -114,6 +123,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Host(args) => of_host(&args),
         Verb::Kernel(args) => of_kernel(&args),
+        Verb::Replay { policy, context } => of_replay(&policy, &context),
         Verb::Fuzz(args) => of_fuzz(&args),
         Verb::Sketch { seed, call } => of_sketch(seed, call),
     };
@@ -212,6 +222,12 @@ fn of_kernel(args: &KernelArgs) -> anyhow::Result<u8> {
     Ok(if differs { DIFFERENCE } else { 0 })
 }
 
+fn of_replay(policy: &Path, context: &Path) -> anyhow::Result<u8> {
+    let found = replay::files(policy, context)?;
+    print!("{found}");
+    Ok(if found.differs() { DIFFERENCE } else { 0 })
+}
+
 fn of_fuzz(args: &FuzzArgs) -> anyhow::Result<u8> {
     let fuzzed = fuzz::run(&args.corpus, &args.out, args.inputs, args.seed).context("failed to fuzz")?;
     for path in &fuzzed.slow {
@@ -249,7 +265,9 @@ fn show(out: &Path, summary: &str, policy: &str, context: Option<&str>) -> anyho
     if let Some(context) = context {
         let (policy, context) = report::write(out, policy, context)
             .with_context(|| format!("failed to write the case into {}", out.display()))?;
-        println!("again: quell eval {} --context {}", policy.display(), context.display());
+        let (policy, context) = (policy.display(), context.display());
+        println!("again: quell-differential replay --policy {policy} --context {context}");
+        println!("again: quell eval {policy} --context {context}");
     }
     Ok(())
 }
