@@ -48,7 +48,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 all green; 2 usage; 10 a scenario failed; 11 a kernel crashed; 12 a guest did not boot; \
 13 a guest did not answer; 14 the lab or QEMU is broken; 15 nothing selected, or all of it skipped; 16 recorded facts disagree; \
-17 model and kernel disagree; 130 interrupted.";
+17 model and kernel disagree, or kinds of entries were asked nowhere; 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -36,6 +36,9 @@ use crate::{
 /// A whole comparison in one guest, in wall time: about four times what ten thousand cases take under emulation.
 const WITHIN: Duration = Duration::from_secs(900);
 
+/// From how many calls per kernel on every kind of entry must have been decided both ways, in one kernel at least.
+const ENOUGH: u64 = 10_000;
+
 /// Arguments of `vmtest differential`.
 #[derive(Debug, Args)]
 pub struct DifferentialArgs {
@@ -45,7 +48,7 @@ pub struct DifferentialArgs {
     /// Generated calls per kernel.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     cases: u64,
-    /// What they are generated from; the same seed asks every kernel the same.
+    /// What they are generated from, together with the kernel's id: no two kernels are asked the same.
     #[arg(long, value_name = "N", default_value_t = 20_261_123)]
     seed: u64,
     /// Guests at a time.
@@ -66,6 +69,10 @@ struct Report {
     policies: u64,
     cases: u64,
     disagreements: u64,
+    /// Kinds of entries that there are, and those that decided calls both ways; the names of the others.
+    kinds: u64,
+    decided: u64,
+    missing: Vec<String>,
     paths: u64,
     path_disagreements: u64,
     reads: u64,
@@ -141,8 +148,23 @@ pub fn main(args: &DifferentialArgs) -> anyhow::Result<u8> {
     for row in &rows {
         keep_first(row, out.path())?;
     }
-    print!("{}", table(&rows));
-    Ok(code(&rows, wanted.len()))
+    let gaps = if args.cases >= ENOUGH { gaps(&rows) } else { Vec::new() };
+    print!("{}", table(&rows, &gaps));
+    Ok(code(&rows, wanted.len(), &gaps))
+}
+
+/// The kinds of entries that no kernel decided both ways.
+fn gaps(rows: &[Row]) -> Vec<String> {
+    let mut reports = rows.iter().filter_map(|row| row.result.as_ref().ok());
+    let Some(first) = reports.next() else { return Vec::new() };
+    let others: Vec<_> = reports.collect();
+    let everywhere = |kind: &&String| others.iter().all(|report| report.missing.contains(kind));
+    first.missing.iter().filter(everywhere).cloned().collect()
+}
+
+/// What a kernel's calls are generated from: its own, and the same whichever other kernels are asked.
+fn seed_of(seed: u64, kernel: &str) -> u64 {
+    kernel.bytes().fold(seed, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }
 
 fn ask(plan: &BootPlan, args: &DifferentialArgs, id: String, image: &BootImage, out: &Path) -> Row {
@@ -172,7 +194,7 @@ fn compare(
             eprintln!("{id}: {done} cases");
         }
     };
-    session.compare(args.cases, args.seed, WITHIN, &mut heard).map_err(|loss| match loss {
+    session.compare(args.cases, seed_of(args.seed, id), WITHIN, &mut heard).map_err(|loss| match loss {
         Loss::Silent { waited } => anyhow::anyhow!("the guest did not answer: {waited}"),
         Loss::Broken(cause) => anyhow::anyhow!("{cause}"),
         Loss::Interrupted => anyhow::anyhow!("interrupted"),
@@ -209,29 +231,30 @@ fn keep_first(row: &Row, out: &Path) -> anyhow::Result<()> {
         std::fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
     }
     println!(
-        "{}: {}\n  quell eval {} --context {}",
+        "{}: {}\n  quell-differential replay --policy {policy} --context {context}\n  quell eval {policy} --context {context}",
         row.kernel,
         case.summary,
-        policy.display(),
-        context.display()
+        policy = policy.display(),
+        context = context.display()
     );
     Ok(())
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row], gaps: &[String]) -> String {
     let mut text = format!(
-        "{:<8} {:<28} {:>8} {:>7} {:>13} {:>6} {:>13} {:>7}\n",
-        "kernel", "release", "policies", "cases", "disagreements", "paths", "disagreements", "s"
+        "{:<8} {:<28} {:>8} {:>7} {:>13} {:>9} {:>6} {:>13} {:>7}\n",
+        "kernel", "release", "policies", "cases", "disagreements", "kinds", "paths", "disagreements", "s"
     );
     for row in rows {
         let line = match &row.result {
             Ok(report) => format!(
-                "{:<8} {:<28} {:>8} {:>7} {:>13} {:>6} {:>13} {:>7.1}\n",
+                "{:<8} {:<28} {:>8} {:>7} {:>13} {:>9} {:>6} {:>13} {:>7.1}\n",
                 row.kernel,
                 report.release,
                 report.policies,
                 report.cases,
                 report.disagreements,
+                format!("{}/{}", report.decided, report.kinds),
                 report.paths,
                 report.path_disagreements,
                 row.took.as_secs_f64()
@@ -244,10 +267,13 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let line = match &row.result {
             Ok(report) => format!(
-                "{} cases of {} policies, {} disagreements; {} paths, {} disagreements; {} arguments, {} disagreements",
+                "{} cases of {} policies, {} disagreements; {} of {} kinds of entries decided both ways; \
+                 {} paths, {} disagreements; {} arguments, {} disagreements",
                 report.cases,
                 report.policies,
                 report.disagreements,
+                report.decided,
+                report.kinds,
                 report.paths,
                 report.path_disagreements,
                 report.reads,
@@ -258,7 +284,10 @@ fn table(rows: &[Row]) -> String {
         text.push_str(&format!("compared: kernel {}: {line}\n", row.kernel));
     }
     let agreed = rows.iter().filter(|row| matches!(&row.result, Ok(report) if agrees(report))).count();
-    text.push_str(&format!("{agreed} passed, {} failed, 0 skipped\n", rows.len() - agreed));
+    for kind in gaps {
+        text.push_str(&format!("gap: {kind} was decided both ways in no kernel\n"));
+    }
+    text.push_str(&format!("{agreed} passed, {} failed, 0 skipped\n", rows.len() - agreed + gaps.len()));
     text
 }
 
@@ -266,11 +295,12 @@ fn agrees(report: &Report) -> bool {
     report.disagreements + report.path_disagreements + report.read_disagreements == 0
 }
 
-fn code(rows: &[Row], wanted: usize) -> u8 {
+fn code(rows: &[Row], wanted: usize, gaps: &[String]) -> u8 {
     if rows.len() != wanted || rows.iter().any(|row| row.result.is_err()) {
         return exit::LAB_BROKEN;
     }
     let all = rows.iter().all(|row| row.result.as_ref().is_ok_and(agrees));
+    let all = all && gaps.is_empty();
     if all { exit::ALL_GREEN } else { exit::KERNEL_DIFFERS }
 }
 
@@ -284,6 +314,7 @@ mod tests {
     fn report(cases: u64, disagreements: u64, paths: u64) -> Value {
         json!({ "report": {
             "release": "6.12.1", "policies": 5, "cases": cases, "disagreements": disagreements, "paths": paths,
+            "kinds": 3, "decided": 2, "missing": ["Arg(Gt, Fd)"],
             "path_disagreements": 0, "reads": 9, "read_disagreements": 0, "seconds": 1.5, "first": null,
         }})
     }
@@ -316,15 +347,44 @@ mod tests {
     fn one_difference_or_one_missing_kernel_is_not_green() {
         let row = |result| Row { kernel: "6.12".into(), took: Duration::ZERO, result };
         let of = |disagreements| judge(&seen(disagreements == 0, Some(report(10, disagreements, 3))), 10);
-        assert_eq!(code(&[row(of(0))], 1), exit::ALL_GREEN);
-        assert_eq!(code(&[row(of(0)), row(of(2))], 2), exit::KERNEL_DIFFERS);
-        assert_eq!(code(&[row(of(0)), row(Err("gone".into()))], 2), exit::LAB_BROKEN);
-        assert_eq!(code(&[row(of(0))], 2), exit::LAB_BROKEN);
-        let text = table(&[row(of(0)), row(of(2))]);
+        assert_eq!(code(&[row(of(0))], 1, &[]), exit::ALL_GREEN);
+        assert_eq!(code(&[row(of(0)), row(of(2))], 2, &[]), exit::KERNEL_DIFFERS);
+        assert_eq!(code(&[row(of(0)), row(Err("gone".into()))], 2, &[]), exit::LAB_BROKEN);
+        assert_eq!(code(&[row(of(0))], 2, &[]), exit::LAB_BROKEN);
+        let text = table(&[row(of(0)), row(of(2))], &[]);
         assert!(
-            text.contains("compared: kernel 6.12: 10 cases of 5 policies, 2 disagreements; 3 paths,"),
+            text.contains("compared: kernel 6.12: 10 cases of 5 policies, 2 disagreements; 2 of 3 kinds of entries decided both ways; 3 paths,"),
             "{text}"
         );
         assert!(text.ends_with("1 passed, 1 failed, 0 skipped\n"), "{text}");
+    }
+
+    #[test]
+    fn what_no_kernel_decided_is_a_failure_and_what_one_did_is_none() {
+        let row = |missing: &[&str]| {
+            let missing = missing.iter().map(|kind| (*kind).to_owned()).collect();
+            Row {
+                kernel: "6.12".into(),
+                took: Duration::ZERO,
+                result: Ok(Report { missing, ..Report::default() }),
+            }
+        };
+        let rows = [row(&["a", "b", "c"]), row(&["b", "c"]), row(&["c", "a"])];
+        assert_eq!(gaps(&rows), ["c"]);
+        assert_eq!(gaps(&rows[..1]), ["a", "b", "c"]);
+        assert!(gaps(&[row(&["a"]), row(&["b"])]).is_empty());
+        assert_eq!(code(&rows, 3, &gaps(&rows)), exit::KERNEL_DIFFERS);
+        assert_eq!(code(&rows, 3, &[]), exit::ALL_GREEN);
+        let text = table(&rows, &gaps(&rows));
+        assert!(text.contains("gap: c was decided both ways in no kernel\n"), "{text}");
+        assert!(text.ends_with("3 passed, 1 failed, 0 skipped\n"), "{text}");
+    }
+
+    #[test]
+    fn no_two_kernels_are_asked_the_same() {
+        let seeds: std::collections::HashSet<u64> =
+            Catalogue::builtin().kernels().iter().map(|kernel| seed_of(1, &kernel.id)).collect();
+        assert_eq!(seeds.len(), Catalogue::builtin().kernels().len());
+        assert_eq!(seed_of(1, "6.12"), seed_of(1, "6.12"));
     }
 }

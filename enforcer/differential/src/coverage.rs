@@ -80,9 +80,21 @@ pub enum TypeGroup {
     Connections,
 }
 
+impl TypeGroup {
+    /// The type that stands for all of them.
+    pub(crate) const fn example(self) -> ArgType {
+        match self {
+            Self::Numbers => ArgType::Int64,
+            Self::Texts => ArgType::String,
+            Self::Paths => ArgType::File,
+            Self::Connections => ArgType::Sock,
+        }
+    }
+}
+
 const BOTH: [bool; 2] = [false, true];
 /// From how many values on an entry counts as a set.
-const SET_VALUES: usize = 65;
+pub(crate) const SET_VALUES: usize = 65;
 
 impl Kind {
     /// Every kind that has to be seen.
@@ -91,13 +103,8 @@ impl Kind {
         let mut all = Vec::new();
         for op in Operator::ALL {
             all.extend(ArgType::ALL.into_iter().filter(|ty| applies(*op, *ty)).map(|ty| Self::Arg(*op, ty)));
-            for (group, ty) in [
-                (TypeGroup::Numbers, ArgType::Int64),
-                (TypeGroup::Texts, ArgType::String),
-                (TypeGroup::Paths, ArgType::File),
-                (TypeGroup::Connections, ArgType::Sock),
-            ] {
-                if applies(*op, ty) && can_be_a_set(*op) {
+            for group in [TypeGroup::Numbers, TypeGroup::Texts, TypeGroup::Paths, TypeGroup::Connections] {
+                if applies(*op, group.example()) && can_be_a_set(*op) {
                     all.push(Self::Set(*op, group));
                 }
             }
@@ -126,6 +133,18 @@ impl Kind {
     /// The kinds of a hook with one entry in one selector; none of any other hook.
     fn alone(hook: &Hook) -> Vec<Self> {
         let [selector] = hook.selectors.as_slice() else { return Vec::new() };
+        Self::only(hook, selector)
+    }
+
+    /// The kinds of one selector of a [battery](crate::sketch::battery), its guard left out; none when more is left than
+    /// one entry.
+    pub(crate) fn guarded(hook: &Hook, selector: usize) -> Vec<Self> {
+        let Some(mut selector) = hook.selectors.get(selector).cloned() else { return Vec::new() };
+        selector.args.retain(|filter| filter.arg + 1 != hook.args.len());
+        Self::only(hook, &selector)
+    }
+
+    fn only(hook: &Hook, selector: &Selector) -> Vec<Self> {
         let entries = selector.pids.len()
             + selector.binaries.len()
             + selector.parent_binaries.len()
@@ -232,6 +251,19 @@ impl Coverage {
         self.all.add(&of_hook);
         for kind in Kind::alone(hook) {
             self.kinds.entry(kind).or_default().add(&of_hook);
+        }
+    }
+
+    /// Counts one call of a [battery](crate::sketch::battery), which this selector has decided: no other one has the
+    /// call's guard.
+    pub fn count_guarded(&mut self, hook: &Hook, selector: usize, verdict: &Verdict) {
+        self.cases += 1;
+        self.all.count(verdict);
+        if let Verdict::Matched { selector: Some(selector), .. } = verdict {
+            self.selectors[selector % 16] += 1;
+        }
+        for kind in Kind::guarded(hook, selector) {
+            self.kinds.entry(kind).or_default().count(verdict);
         }
     }
 

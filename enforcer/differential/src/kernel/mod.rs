@@ -8,4 +8,4 @@ mod run;
 pub use evaluator::{Evaluator, KernelError};
 pub use paths::{PathReport, walk_paths};
 pub use reads::{ReadReport, read_arguments};
-pub use run::{Case, Report, run};
+pub use run::{Case, ENOUGH, Report, run};

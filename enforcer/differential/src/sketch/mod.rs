@@ -3,6 +3,7 @@
 //! Generated policies pass the front end like any user's, so the front end is compared as well; and a failing one is made
 //! smaller by leaving out selectors, entries and values.
 
+pub mod battery;
 mod draw;
 mod filters;
 mod points;
