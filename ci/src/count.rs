@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_that_could_not_be_asked_is_skipped_and_said() {
+        let output = "compared: kernel of this machine: skipped: too old\n428 passed, 0 failed, 1 skipped\n";
+        let counted = Source::Comparison.count(output, true);
+        assert_eq!(counted, Counts { passed: 428, failed: 0, skipped: 1 });
+        assert_eq!(compared(output), ["kernel of this machine: skipped: too old"]);
+    }
+
+    #[test]
     fn failed_tests_are_named() {
         assert_eq!(failed_tests(TWO_PROGRAMS), ["b::c"]);
     }

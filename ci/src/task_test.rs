@@ -94,7 +94,8 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
     // The features of the whole workspace, so that the libraries need not be built once more.
     let self_tests =
         ["test", "--locked", "--workspace", "--features", "vmtest/vm-tests", "--test", "bad_guests"];
-    // A million generated calls: the model, the bytes and the evaluator must agree on every one.
+    // A million generated calls: the model, the bytes and the evaluator must agree on every one. Then ten thousand in the
+    // kernel of this machine, or the reason why it can't be asked, which counts as skipped.
     let differential = [
         "run",
         "--locked",
@@ -106,6 +107,8 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
         "host",
         "--cases",
         "1000000",
+        "--kernel-cases",
+        "10000",
     ];
     let lab = Step::of([door(), "--out".into(), out.join("lab").into()]);
     Ok(vec![
@@ -163,6 +166,18 @@ mod tests {
         assert_eq!(chosen.len(), 1);
         assert_eq!(others.len(), STAGES.len() - 2);
         assert!(others.contains(&"lab"));
+    }
+
+    #[test]
+    fn this_machines_own_kernel_is_asked_too() {
+        let all = all();
+        let stage = all.iter().find(|stage| stage.name == "differential").unwrap();
+        assert!(
+            stage.step.shown().ends_with(" host --cases 1000000 --kernel-cases 10000"),
+            "{}",
+            stage.step.shown()
+        );
+        assert_eq!(stage.source, Source::Comparison);
     }
 
     #[test]
