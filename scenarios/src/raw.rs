@@ -4,10 +4,12 @@
 
 use std::ffi::CStr;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 /// `prctl(PR_GET_DUMPABLE, value, case, 0, 0)`. The kernel looks at no argument behind the first.
 pub(crate) fn prctl_number(value: i64, case: u32) -> nix::Result<()> {
@@ -34,6 +36,42 @@ pub(crate) fn prctl_text(text: &CStr, case: u32) -> nix::Result<()> {
     Errno::result(outcome).map(drop)
 }
 
+/// Number of `writev` among the 32-bit system calls (arch/x86/entry/syscalls/syscall_32.tbl).
+const WRITEV_32: i32 = 146;
+
+/// `writev` as a 32-bit program calls it: the vector holds 32-bit addresses and lengths.
+pub(crate) fn write_parts_short(file: &OwnedFd, parts: &[String]) -> nix::Result<usize> {
+    let vector_bytes = parts.len() * 8;
+    let bytes = vector_bytes + parts.iter().map(String::len).sum::<usize>();
+    let size = NonZeroUsize::new(bytes).ok_or(Errno::EINVAL)?;
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_32BIT;
+    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
+    let memory = unsafe { mmap_anonymous(None, size, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)? };
+    let short = |number: usize| u32::try_from(number).map_err(|_| Errno::EOVERFLOW);
+    let start = memory.as_ptr().addr();
+    let (mut vector, mut content) = (Vec::new(), Vec::<u8>::new());
+    for part in parts {
+        vector.extend(short(start + vector_bytes + content.len())?.to_le_bytes());
+        vector.extend(short(part.len())?.to_le_bytes());
+        content.extend(part.as_bytes());
+    }
+    vector.extend(content);
+    // SAFETY: the mapping has as many bytes as are copied, and nothing else knows of it. It stays until the process ends.
+    unsafe { std::ptr::copy_nonoverlapping(vector.as_ptr(), memory.as_ptr().cast(), vector.len()) };
+    let (vector, count, mut outcome) = (short(start)?, short(parts.len())?, WRITEV_32);
+    // SAFETY: the kernel only reads the mapping. The compiler keeps rbx for itself, so it is put back.
+    unsafe {
+        std::arch::asm!(
+            "xchg {fd:r}, rbx", "int 0x80", "xchg {fd:r}, rbx",
+            fd = inout(reg) i64::from(file.as_raw_fd()) => _,
+            inout("eax") outcome, in("ecx") vector, in("edx") count,
+            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+            options(nostack),
+        );
+    }
+    usize::try_from(outcome).map_err(|_| Errno::from_raw(-outcome))
+}
+
 /// Longest address that the kernel takes: `struct sockaddr_storage`.
 const ADDRESS_BYTES: usize = 128;
 
@@ -47,6 +85,16 @@ pub(crate) fn connect(socket: &OwnedFd, to: SocketAddr, length: u32) -> nix::Res
     let outcome = unsafe {
         libc::syscall(libc::SYS_connect, socket.as_raw_fd(), address.as_ptr(), libc::c_ulong::from(length))
     };
+    Errno::result(outcome).map(drop)
+}
+
+/// `bind` to an address that says nothing of its family (AF_UNSPEC).
+pub(crate) fn bind_without_family(socket: &OwnedFd, to: SocketAddr) -> nix::Result<()> {
+    let mut address = address(to);
+    address[..2].copy_from_slice(&[0, 0]);
+    // SAFETY: the kernel reads as many bytes as the buffer has, and nothing else.
+    let outcome =
+        unsafe { libc::syscall(libc::SYS_bind, socket.as_raw_fd(), address.as_ptr(), address.len()) };
     Errno::result(outcome).map(drop)
 }
 

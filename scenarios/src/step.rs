@@ -51,6 +51,9 @@ pub enum Step {
     Execve {
         /// Which image; prepare it with `link_to_subject`.
         path: String,
+        /// Execute a copy of it in memory (`memfd_create`, `execveat`), which has no path.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_memory: bool,
         /// What the new image does.
         then: Vec<Step>,
     },
@@ -63,6 +66,9 @@ pub enum Step {
     WriteParts {
         /// One buffer each.
         parts: Vec<String>,
+        /// By the 32-bit system call, with a vector of 32-bit addresses and lengths.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        short: bool,
     },
     /// `mknod` of a pipe with a name.
     Mkfifo {
@@ -123,6 +129,9 @@ pub enum Step {
     Bind {
         /// Which.
         to: String,
+        /// Say AF_UNSPEC instead of the family, which Linux takes for IPv4 when the address is 0.0.0.0.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        without_family: bool,
     },
     /// `listen`.
     Listen {},
@@ -253,10 +262,10 @@ impl Step {
             Self::Write { data } | Self::WriteAt { data, .. } | Self::WritePipe { data } => {
                 (vec![], vec![data])
             }
-            Self::WriteParts { parts } => (vec![], parts.iter_mut().collect()),
+            Self::WriteParts { parts, .. } => (vec![], parts.iter_mut().collect()),
             Self::Number { value: text, .. }
             | Self::Text { text, .. }
-            | Self::Bind { to: text }
+            | Self::Bind { to: text, .. }
             | Self::Connect { to: text, .. } => (vec![], vec![text]),
             Self::SendTo { to, data } => (vec![], vec![to, data]),
             Self::RenameDevice { from, to } => (vec![], vec![from, to]),

@@ -41,9 +41,10 @@ fn connect(to: &str, refused: bool) -> Step {
 #[case::write_unopened(vec![Step::Write { data: "x".into() }], exit::NOTHING_OPEN)]
 #[case::unlink(vec![Step::Unlink { path: "/nowhere/file".into() }], exit::UNLINK)]
 #[case::rename(vec![Step::Rename { from: "/nowhere/file".into(), to: "/nowhere/else".into() }], exit::RENAME)]
-#[case::execve(vec![Step::Execve { path: "/nowhere/file".into(), then: vec![] }], exit::EXECVE)]
-#[case::execve_nul(vec![Step::Execve { path: "/a\0b".into(), then: vec![] }], exit::NUL_IN_STRING)]
-#[case::write_parts_unopened(vec![Step::WriteParts { parts: vec!["x".into()] }], exit::NOTHING_OPEN)]
+#[case::execve(vec![Step::Execve { path: "/nowhere/file".into(), in_memory: false, then: vec![] }], exit::EXECVE)]
+#[case::execve_in_memory(vec![Step::Execve { path: "/nowhere/file".into(), in_memory: true, then: vec![] }], exit::EXECVE)]
+#[case::execve_nul(vec![Step::Execve { path: "/a\0b".into(), in_memory: false, then: vec![] }], exit::NUL_IN_STRING)]
+#[case::write_parts_unopened(vec![Step::WriteParts { parts: vec!["x".into()], short: false }], exit::NOTHING_OPEN)]
 #[case::mkfifo(vec![Step::Mkfifo { path: "/nowhere/pipe".into() }], exit::MKFIFO)]
 #[case::look(vec![Step::Look { path: "/proc/version/x".into() }], exit::LOOK)]
 #[case::look_at_nothing(vec![Step::Look { path: "/nowhere/file".into() }], exit::SUCCESS)]
@@ -53,15 +54,16 @@ fn connect(to: &str, refused: bool) -> Step {
 #[case::text(vec![Step::Text { text: "a\0b".into(), case: 0 }], exit::NUL_IN_STRING)]
 #[case::capset(vec![Step::Capset { effective: 1, permitted: 0, inheritable: 0 }], exit::CAPSET)]
 #[case::socket_step_without_socket(vec![Step::Listen {}], exit::NOTHING_OPEN)]
-#[case::bind(vec![socket(SocketKind::Tcp4), Step::Bind { to: "192.0.2.1:1".into() }], exit::BIND)]
-#[case::no_address(vec![socket(SocketKind::Tcp4), Step::Bind { to: "here".into() }], exit::BAD_ARGUMENT)]
+#[case::bind(vec![socket(SocketKind::Tcp4), Step::Bind { to: "192.0.2.1:1".into(), without_family: false }], exit::BIND)]
+#[case::no_address(vec![socket(SocketKind::Tcp4), Step::Bind { to: "here".into(), without_family: false }], exit::BAD_ARGUMENT)]
 #[case::listen(vec![socket(SocketKind::Udp4), Step::Listen {}], exit::LISTEN)]
 #[case::connect_of_another_family(vec![socket(SocketKind::Tcp4), connect("[::1]:1", false)], exit::CONNECT)]
 #[case::connect_not_refused(vec![socket(SocketKind::Udp4), connect("127.0.0.1:1", true)], exit::NOT_REFUSED)]
 #[case::connect_nobody(vec![socket(SocketKind::Tcp4), Step::ConnectNobody { path: "/nowhere/socket".into() }], exit::CONNECT_NOBODY)]
 #[case::send_to(vec![socket(SocketKind::Tcp4), Step::SendTo { to: "127.0.0.1:1".into(), data: "x".into() }], exit::SEND_TO)]
 #[case::rename_device(vec![socket(SocketKind::Udp4), Step::RenameDevice { from: "nowhere0".into(), to: "x".into() }], exit::RENAME_DEVICE)]
-#[case::after_execve(vec![Step::Execve { path: env!("CARGO_BIN_EXE_subject").into(), then: vec![Step::Unlink { path: "/nowhere/file".into() }] }], exit::UNLINK)]
+#[case::after_execve_in_memory(vec![Step::Execve { path: env!("CARGO_BIN_EXE_subject").into(), in_memory: true, then: vec![Step::Unlink { path: "/nowhere/file".into() }] }], exit::UNLINK)]
+#[case::after_execve(vec![Step::Execve { path: env!("CARGO_BIN_EXE_subject").into(), in_memory: false, then: vec![Step::Unlink { path: "/nowhere/file".into() }] }], exit::UNLINK)]
 fn failed_step_has_its_own_exit_status(#[case] steps: Vec<Step>, #[case] status: i32) {
     let output = perform(steps);
     assert_eq!(output.status.code(), Some(status), "{output:?}");
@@ -94,7 +96,8 @@ fn steps_do_what_they_are_called() {
         Step::Unlink { path: path("gone") },
         Step::WritePipe { data: "said".into() },
         open(&path("renamed"), &[OpenFlag::Wronly, OpenFlag::Append]),
-        Step::WriteParts { parts: vec!["one".into(), "two".into()] },
+        Step::WriteParts { parts: vec!["one".into()], short: false },
+        Step::WriteParts { parts: vec!["tw".into(), "o".into()], short: true },
     ]);
     assert_eq!(output.status.code(), Some(exit::SUCCESS), "{output:?}");
     assert_eq!(output.stdout, b"said");

@@ -90,7 +90,7 @@ fn arguments(file: &ScenarioFile, found: &mut Vec<String>) {
                         found.push(format!("`{value}` is no number from -2^63 to 2^63-1"));
                     }
                 }
-                Step::Bind { to } | Step::Connect { to, .. } | Step::SendTo { to, .. } => {
+                Step::Bind { to, .. } | Step::Connect { to, .. } | Step::SendTo { to, .. } => {
                     let to = to.replace(TARGET, target);
                     if to.parse::<std::net::SocketAddr>().is_err() {
                         found.push(format!(

@@ -31,7 +31,10 @@ impl Sockets {
         }
         let socket = self.made.last().ok_or_else(|| place.nothing_open())?;
         match step {
-            Step::Bind { to } => bind(socket.as_raw_fd(), &*sockaddr(address(to)?)).map_err(failed),
+            Step::Bind { to, without_family: true } => {
+                raw::bind_without_family(socket, address(to)?).map_err(failed)
+            }
+            Step::Bind { to, .. } => bind(socket.as_raw_fd(), &*sockaddr(address(to)?)).map_err(failed),
             Step::Listen {} => listen(socket, Backlog::MAXALLOWABLE).map_err(failed),
             Step::Connect { to, length, refused } => {
                 let to = address(to)?;

@@ -6,13 +6,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, SFlag, mknod};
 use nix::sys::time::TimeSpec;
 use nix::sys::uio::{pwrite, writev};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{AccessFlags, access, execve, unlink, write};
+use nix::unistd::{AccessFlags, access, execve, execveat, unlink, write};
 
 use super::PerformError;
 use super::network::Sockets;
@@ -97,7 +98,11 @@ impl Hands {
                 let written = pwrite(file, data.as_bytes(), i64::from(*offset)).map_err(failed)?;
                 place.whole(written, data.len())?;
             }
-            Step::WriteParts { parts } => {
+            Step::WriteParts { parts, short: true } => {
+                let written = raw::write_parts_short(self.opened(place)?, parts).map_err(failed)?;
+                place.whole(written, parts.iter().map(String::len).sum())?;
+            }
+            Step::WriteParts { parts, .. } => {
                 let buffers: Vec<IoSlice<'_>> =
                     parts.iter().map(|part| IoSlice::new(part.as_bytes())).collect();
                 let written = writev(self.opened(place)?, &buffers).map_err(failed)?;
@@ -116,7 +121,7 @@ impl Hands {
                 Ok(()) | Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(failed(errno)),
             },
-            Step::Execve { path, then } => do_execve(place, path, then)?,
+            Step::Execve { path, in_memory, then } => do_execve(place, path, *in_memory, then)?,
             Step::ExecveRefused { path } => {
                 let path = place.c_string(path)?;
                 let environment: [CString; 0] = [];
@@ -190,17 +195,32 @@ fn do_rename(from: &str, to: &str) -> nix::Result<()> {
     std::fs::rename(from, to).map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
 }
 
-fn do_execve(place: &Place<'_>, path: &str, then: &[Step]) -> Result<(), PerformError> {
+fn do_execve(place: &Place<'_>, path: &str, in_memory: bool, then: &[Step]) -> Result<(), PerformError> {
     let order = Order::Perform { gate: None, steps: then.to_vec() };
     let order = serde_json::to_string(&order)
         .map_err(|error| PerformError::Relay { what: "encode the order of", source: error.into() })?;
-    let path = place.c_string(path)?;
-    let args = [path.clone(), place.c_string(&order)?];
+    let name = place.c_string(path)?;
+    let args = [name.clone(), place.c_string(&order)?];
     let environment: [CString; 0] = [];
-    match execve(&path, &args, &environment) {
+    let outcome = if in_memory {
+        let image = copy_in_memory(path).map_err(|errno| place.failed(errno))?;
+        execveat(&image, c"", &args, &environment, AtFlags::AT_EMPTY_PATH)
+    } else {
+        execve(&name, &args, &environment)
+    };
+    match outcome {
         Ok(never) => match never {},
         Err(errno) => Err(place.failed(errno)),
     }
+}
+
+/// A copy of a file in memory that has no name anywhere.
+fn copy_in_memory(path: &str) -> nix::Result<OwnedFd> {
+    let errno = |error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let mut from = std::fs::File::open(path).map_err(errno)?;
+    let mut copy = std::fs::File::from(memfd_create(c"image", MFdFlags::MFD_CLOEXEC)?);
+    io::copy(&mut from, &mut copy).map_err(errno)?;
+    Ok(copy.into())
 }
 
 const fn clone_flag(kind: NamespaceKind) -> CloneFlags {

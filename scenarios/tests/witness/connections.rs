@@ -109,7 +109,8 @@ fn of_socket(ty: ArgType, operator: Operator, number: u16) -> Case {
     }
     let steps = |ends: Ends| {
         let to = at(ends.destination);
-        let mut steps = vec![Step::Socket { kind: ends.kind }, Step::Bind { to: at(ends.source) }];
+        let mut steps =
+            vec![Step::Socket { kind: ends.kind }, Step::Bind { to: at(ends.source), without_family: false }];
         if ends.connected && !mapped {
             steps.push(Step::Connect { to: to.clone(), length: Some(PLAIN_LENGTH), refused: false });
         }
@@ -205,7 +206,11 @@ fn of_packet(operator: Operator, number: u16) -> Case {
         } else {
             Step::SendTo { to, data: "datagram".into() }
         };
-        vec![Step::Socket { kind: ends.kind }, Step::Bind { to: at(ends.source) }, last]
+        vec![
+            Step::Socket { kind: ends.kind },
+            Step::Bind { to: at(ends.source), without_family: false },
+            last,
+        ]
     };
     let shown = json!({"skb_arg": {
         "saddr": hit.source.0,

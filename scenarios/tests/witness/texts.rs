@@ -181,7 +181,7 @@ fn call(ty: ArgType, name: &str, files: &mut Vec<PreparedFile>) -> Vec<Step> {
         ArgType::CharBuf => vec![Step::Write { data: path }],
         ArgType::CharIovec => {
             let (first, rest) = path.split_at(path.len() / 2 + 1);
-            vec![Step::WriteParts { parts: vec![first.to_owned(), rest.to_owned()] }]
+            vec![Step::WriteParts { parts: vec![first.to_owned(), rest.to_owned()], short: false }]
         }
         // Its other name comes with the next call.
         ArgType::NetDevice => vec![Step::RenameDevice { from: path, to: String::new() }],
