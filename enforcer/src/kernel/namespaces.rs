@@ -24,7 +24,7 @@ pub enum HostNamespaceError {
     )]
     NoSuchKind(Namespace),
     /// The kernel does not show them.
-    #[error("failed to find out what host_ns is from {path}: {source}")]
+    #[error("failed to find out what host_ns is from {path}")]
     Read {
         /// The file or folder.
         path: String,
