@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use quell::policy::code::Stage;
-use quell::policy::{Code, Diagnostics, Source, Style, parse, parse_one, render};
+use quell::policy::{Code, Diagnostics, Source, Style, futile, parse, parse_one, render};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy_errors")
@@ -26,10 +26,14 @@ fn files(extension: &str) -> BTreeSet<PathBuf> {
 fn findings(path: &Path) -> Diagnostics {
     let name = path.file_name().unwrap().to_str().unwrap();
     let bytes = std::fs::read(path).unwrap();
-    let read = |source| match name.starts_with("p004-") {
+    let read = |source: Source| match name.starts_with("p004-") {
         // Where one policy is wanted, such as `quell eval`.
         true => parse_one(&source).map(|_| ()),
-        false => parse(&source).map(|_| ()),
+        false => parse(&source).and_then(|policies| {
+            // A policy with a meaning that cannot have an effect is read, and refused where it is to be enforced.
+            let found: Vec<_> = policies.iter().flat_map(futile).collect();
+            if found.is_empty() { Ok(()) } else { Err(Diagnostics::new(source.clone(), found)) }
+        }),
     };
     match Source::from_bytes(name, &bytes).and_then(read) {
         Ok(()) => panic!("{name} is accepted"),

@@ -12,7 +12,7 @@ use crate::kernel::functions::FunctionAnswer;
 use crate::policy::ast::{
     Action, ArgType, Hook, HookPoint, Namespace, NamespaceId, Policy, Post, Selector, TypeClass,
 };
-use crate::policy::{Code, Diagnostic, Diagnostics, Source};
+use crate::policy::{Code, Diagnostic, Diagnostics, Source, futile};
 use crate::selector::compile::{self, CompiledHook};
 
 /// How a hook is served.
@@ -157,6 +157,7 @@ fn hooks(
     first_hook: u32,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<PlannedHook> {
+    found.extend(futile(policy));
     unsupported::refuse(policy, found);
     let mut hooks = Vec::new();
     for (hook, number) in present.iter().zip(first_hook..) {
@@ -189,6 +190,10 @@ fn hooks(
                     .help(error.advice()),
             ),
         }
+    }
+    if policy.options.monitor == Some(true) {
+        // Nobody dies by a policy that only watches.
+        found.retain(|remark| remark.code != Code::EffectHappens);
     }
     hooks
 }

@@ -187,6 +187,12 @@ codes! {
     NotBase64 = "P067" Policy "not base64",
     /// A key of an argument that does not fit its type.
     ArgKey = "P068" Policy "key does not fit the argument's type",
+    /// A filter that no argument fits.
+    NeverMatches = "P069" Policy "filter that can never match",
+    /// A selector behind one that matches every call.
+    NeverReached = "P070" Policy "selector that is never reached",
+    /// An event is wanted and not wanted.
+    PostAndNoPost = "P071" Policy "Post and NoPost together",
     /// The selectors of a hook need more than `FILTER_BYTES`.
     EncodingTooLarge = "S001" Encoding "selectors too large",
 

@@ -7,6 +7,7 @@ pub mod ast;
 pub mod code;
 pub mod diag;
 pub mod escape;
+mod futile;
 pub mod names;
 mod raw;
 pub mod reference;
@@ -25,6 +26,7 @@ pub use ast::{
 };
 pub use code::Code;
 pub use diag::{Diagnostic, Diagnostics, Severity};
+pub use futile::futile;
 pub use render::Style;
 pub use source::{Position, Source, Span, Spanned};
 pub use validate::{parse, parse_one};
