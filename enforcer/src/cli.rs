@@ -232,12 +232,19 @@ fn explain(path: &Path) -> Result<u8> {
         }
     };
     let mut out = String::new();
-    for (hook, number) in policies.iter().flat_map(|policy| &policy.hooks).zip(0..) {
-        let compiled = compile::hook(hook, number).map_err(|error| {
-            let (target, advice) = (hook.point.target(), error.advice());
-            anyhow::Error::new(error).context(format!("failed to encode the selectors of {target}; {advice}"))
-        })?;
-        out.push_str(&explain::listing(&hook.point, &compiled)?);
+    let mut number = 0;
+    for policy in &policies {
+        let monitored = policy.options.monitor == Some(true);
+        out.push_str(&explain::heading(&policy.name.value, policies.len() > 1, monitored));
+        for hook in &policy.hooks {
+            let compiled = compile::hook(hook, number).map_err(|error| {
+                let (target, advice) = (hook.point.target(), error.advice());
+                anyhow::Error::new(error)
+                    .context(format!("failed to encode the selectors of {target}; {advice}"))
+            })?;
+            out.push_str(&explain::listing(&hook.point, &compiled, monitored)?);
+            number += 1;
+        }
     }
     std::io::stdout().lock().write_all(out.as_bytes())?;
     Ok(exit::OK)

@@ -238,9 +238,10 @@ impl Document {
     /// # Errors
     /// When a hook's bytes are not selectors.
     pub fn listing(&self) -> Result<String, DocumentError> {
-        let mut out = String::new();
+        let monitored = self.policy.monitor == Some(true);
+        let mut out = explain::heading(&self.policy.name, false, monitored);
         for (description, compiled) in self.compiled()? {
-            let listed = explain::listing(&description.point.point(), &compiled);
+            let listed = explain::listing(&description.point.point(), &compiled, monitored);
             let listed = listed.map_err(|source| DocumentError::Decode {
                 hook: description.name,
                 source: DecodeError::Read(source),

@@ -25,11 +25,21 @@ const LISTED: [Section; 8] = [
     Section::ReturnArgs,
 ];
 
-/// The listing of one hook.
+/// The line above the hooks of a policy, where it says something: which one of several it is, or that it only watches.
+#[must_use]
+pub fn heading(name: &str, one_of_several: bool, monitored: bool) -> String {
+    match (one_of_several, monitored) {
+        (false, false) => String::new(),
+        (true, false) => format!("policy {name}\n"),
+        (_, true) => format!("policy {name}: monitored only, by its policy-mode\n"),
+    }
+}
+
+/// The listing of one hook; of a policy that is `monitored`, what it would do to processes is marked.
 ///
 /// # Errors
 /// When the bytes are not selectors, which a compiled hook's always are.
-pub fn listing(point: &HookPoint, hook: &CompiledHook) -> Result<String, ReadError> {
+pub fn listing(point: &HookPoint, hook: &CompiledHook, monitored: bool) -> Result<String, ReadError> {
     let selectors = read::selectors(&*hook.filter)?;
     let used = hook.filter.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
     let config = &hook.config;
@@ -46,7 +56,7 @@ pub fn listing(point: &HookPoint, hook: &CompiledHook) -> Result<String, ReadErr
         out.push('\n');
     }
     for (number, selector) in selectors.iter().enumerate() {
-        describe(&mut out, number, selector, &hook.sets);
+        describe(&mut out, number, selector, &hook.sets, monitored);
     }
     Ok(out)
 }
@@ -63,7 +73,7 @@ const fn kind(point: &HookPoint, syscall: bool) -> &'static str {
     }
 }
 
-fn describe(out: &mut String, number: usize, selector: &SelectorTree, sets: &Sets) {
+fn describe(out: &mut String, number: usize, selector: &SelectorTree, sets: &Sets, monitored: bool) {
     let enforces = if selector.flags & SELECTOR_ENFORCES != 0 {
         " (enforces: what cannot be decided counts as a match)"
     } else {
@@ -83,9 +93,10 @@ fn describe(out: &mut String, number: usize, selector: &SelectorTree, sets: &Set
         out.push_str("    every call\n");
     }
     let actions = |actions: &[_]| actions.iter().map(words::action).collect::<Vec<_>>().join(", ");
-    let _ = writeln!(out, "    then {}", actions(&selector.actions));
+    let only = if monitored && selector.flags & SELECTOR_ENFORCES != 0 { " (monitored only)" } else { "" };
+    let _ = writeln!(out, "    then {}{only}", actions(&selector.actions));
     if !selector.return_actions.is_empty() {
-        let _ = writeln!(out, "    on return {}", actions(&selector.return_actions));
+        let _ = writeln!(out, "    on return {}{only}", actions(&selector.return_actions));
     }
 }
 

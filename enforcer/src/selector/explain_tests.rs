@@ -28,8 +28,15 @@ fn listing_of(file: &Path) -> String {
     let name = file.file_name().unwrap().to_str().unwrap();
     let source = Source::from_bytes(name, &std::fs::read(file).unwrap()).unwrap();
     let policies = parse(&source).unwrap();
-    let hooks = policies.iter().flat_map(|policy| policy.hooks.iter().zip(0..));
-    hooks.map(|(hook, number)| listing(&hook.point, &compile::hook(hook, number).unwrap()).unwrap()).collect()
+    let mut out = String::new();
+    for policy in &policies {
+        let monitored = policy.options.monitor == Some(true);
+        out.push_str(&heading(&policy.name.value, policies.len() > 1, monitored));
+        for (hook, number) in policy.hooks.iter().zip(0..) {
+            out.push_str(&listing(&hook.point, &compile::hook(hook, number).unwrap(), monitored).unwrap());
+        }
+    }
+    out
 }
 
 #[test]
@@ -62,7 +69,7 @@ fn a_listing_shows_numbers_by_their_sign_and_bytes_escaped() {
                 [-1, 2]}, {index: 1, operator: In, values: [18446744073709551615]}, {index: 2, operator: Postfix, \
                 values: [\"a\\tä\\\"\"]}]\n";
     let policy = parse_one(&Source::new("t", text)).unwrap();
-    let shown = listing(&policy.hooks[0].point, &compile::hook(&policy.hooks[0], 2).unwrap()).unwrap();
+    let shown = listing(&policy.hooks[0].point, &compile::hook(&policy.hooks[0], 2).unwrap(), false).unwrap();
     let expected = "hook 2 f (kernel function), 248 of 4096 bytes
   arg 0: int8 from argument 0
   arg 1: size_t from argument 1
@@ -87,7 +94,47 @@ fn bytes_that_are_no_selectors_are_an_error_and_not_a_listing() {
     let mut hook = compile::hook(&policy.hooks[0], 0).unwrap();
     hook.filter[8] = 4;
     assert!(matches!(
-        listing(&policy.hooks[0].point, &hook),
+        listing(&policy.hooks[0].point, &hook, false),
         Err(ReadError::Length { what: "selector", at: 8, length: 4 })
     ));
+}
+
+#[test]
+fn numbers_that_have_names_are_shown_with_them() {
+    let text = "apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata: {name: t}
+spec:
+  kprobes:
+  - call: f
+    syscall: false
+    args: [{index: 0, type: sock}, {index: 1, type: file}, {index: 2, type: capability}, {index: 3, type: kernel_cap_t}]
+    selectors:
+    - matchCapabilities: [{type: Effective, operator: In, values: [CAP_SYS_ADMIN]}]
+      matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]
+      matchArgs:
+      - {index: 0, operator: Family, values: [AF_INET, 10]}
+      - {index: 0, operator: Protocol, values: [6, 250]}
+      - {index: 0, operator: State, values: [1]}
+      - {index: 1, operator: FileType, values: [reg]}
+      - {index: 2, operator: Equal, values: [21]}
+      - {index: 3, operator: Mask, values: [0x21]}
+      matchActions: [{action: Signal, argSig: 15}, {action: Override, argError: -1}]
+";
+    let policy = parse_one(&Source::new("t", text)).unwrap_or_else(|found| panic!("{found}"));
+    let hook = &policy.hooks[0];
+    let shown = listing(&hook.point, &compile::hook(hook, 0).unwrap(), true).unwrap();
+    let expected = "  selector 0 (enforces: what cannot be decided counts as a match)
+    if what the process or an ancestor executes or has executed is one of \"/bin/sh\" (set 1, 1 in all)
+    if Effective capabilities has a bit of CAP_SYS_ADMIN (0x200000)
+    if arg 0 has family AF_INET (2) | AF_INET6 (10)
+    if arg 0 has protocol IPPROTO_TCP (6) | 250
+    if arg 0 has state TCP_ESTABLISHED (1)
+    if arg 1 is a file of type reg (0o100000)
+    if arg 2 is CAP_SYS_ADMIN (21)
+    if arg 3 has a bit of CAP_CHOWN,CAP_KILL (0x21)
+    then Signal SIGTERM (15), Override EPERM (-1) (monitored only)
+";
+    let (_, selector) = shown.split_at(shown.find("  selector 0").unwrap());
+    assert_eq!(selector, expected);
 }

@@ -7,6 +7,7 @@ use quell_wire::selector::{FAMILY_4, HOST_NAMESPACE, Network};
 use quell_wire::tree::{ActionTree, EntryTree, PidTree, ValueTree};
 
 use crate::policy::ast::{CapabilitySet, Namespace};
+use crate::policy::names::Domain;
 
 /// Members of a set that a listing shows.
 const SHOWN: usize = 4;
@@ -25,7 +26,7 @@ pub(super) fn entry(entry: &EntryTree, members: &ValueTree) -> String {
         ValueTree::Set(set) => {
             let (shown, all) = values(entry, members, SHOWN);
             let more = if all > shown.len() { " | …" } else { "" };
-            format!("a member of set {set}, which has {all}: {}{more}", shown.join(" | "))
+            format!("{}{more} (set {set}, {all} in all)", shown.join(" | "))
         }
         own => values(entry, own, usize::MAX).0.join(" | "),
     };
@@ -52,7 +53,7 @@ pub(super) fn subject(subject: Subject) -> String {
         Subject::ChangedPermitted => format!("{} changed since exec", set(CapabilitySet::Permitted)),
         Subject::ChangedEffective => format!("{} changed since exec", set(CapabilitySet::Effective)),
         Subject::ChangedInheritable => format!("{} changed since exec", set(CapabilitySet::Inheritable)),
-        Subject::FollowedBinaries => "executable of it or of an ancestor, now or before,".to_owned(),
+        Subject::FollowedBinaries => "what the process or an ancestor executes or has executed".to_owned(),
         argument => format!("arg {}", argument.number()),
     }
 }
@@ -87,19 +88,62 @@ fn number(entry: &EntryTree, number: u64) -> String {
         subject if namespaces.contains(&subject.number()) && number == u64::from(HOST_NAMESPACE) => {
             "host_ns".to_owned()
         }
-        Subject::ChangedNamespaces => Namespace::ALL
-            .iter()
-            .enumerate()
-            .find(|(bit, _)| number == 1 << bit)
-            .map_or_else(|| format!("{number:#x}"), |(_, namespace)| namespace.name().to_owned()),
+        Subject::ChangedNamespaces => bits(number, |bit| {
+            Namespace::ALL.get(usize::try_from(bit).ok()?).map(|namespace| namespace.name().to_owned())
+        }),
         _ if entry.op == Operator::CapabilitiesGained => format!("arg {number}"),
+        _ if is_capabilities(entry.arg_type) => bits(number, |bit| Domain::Capability.name(bit)),
         _ if matches!(entry.op, Operator::Mask | Operator::NotMask) => format!("{number:#x}"),
-        _ if matches!(entry.op, Operator::FileType | Operator::NotFileType) => format!("{number:#o}"),
-        _ if is_capabilities(entry.arg_type) => format!("{number:#x}"),
-        // Two's complement for the signed types, so that -1 reads as -1.
-        _ if entry.arg_type.is_signed() => number.cast_signed().to_string(),
-        _ => number.to_string(),
+        _ if matches!(entry.op, Operator::FileType | Operator::NotFileType) => {
+            named(Domain::FileType, number, &format!("{number:#o}"))
+        }
+        _ => match domain(entry) {
+            Some(domain) => named(domain, number, &number.to_string()),
+            // Two's complement for the signed types, so that -1 reads as -1.
+            None if entry.arg_type.is_signed() => number.cast_signed().to_string(),
+            None => number.to_string(),
+        },
     }
+}
+
+/// What the numbers of an entry count, where they have names.
+const fn domain(entry: &EntryTree) -> Option<Domain> {
+    match (entry.op, entry.arg_type) {
+        (Operator::Family, _) => Some(Domain::Family),
+        (Operator::Protocol, _) => Some(Domain::Protocol),
+        (Operator::State, _) => Some(Domain::State),
+        // An order of names says nothing.
+        (Operator::Equal | Operator::NotEqual | Operator::In | Operator::NotIn, ty) => match ty {
+            ArgType::Capability => Some(Domain::Capability),
+            ArgType::Syscall64 => Some(Domain::SystemCall),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A number with its name, if it has one.
+fn named(domain: Domain, number: u64, shown: &str) -> String {
+    domain.name(number).map_or_else(|| shown.to_owned(), |name| format!("{name} ({shown})"))
+}
+
+/// A set of bits with their names, if each has one.
+fn bits(number: u64, name: impl Fn(u64) -> Option<String>) -> String {
+    let set = (0..u64::from(u64::BITS)).filter(|bit| number >> bit & 1 == 1);
+    match set.map(name).collect::<Option<Vec<_>>>() {
+        Some(names) if !names.is_empty() => format!("{} ({number:#x})", names.join(",")),
+        _ => format!("{number:#x}"),
+    }
+}
+
+/// The error that a call returns, a number of 0 or below.
+fn error(number: i32) -> String {
+    let name = Domain::Error.name(number.unsigned_abs().into());
+    name.map_or_else(|| number.to_string(), |name| format!("{name} ({number})"))
+}
+
+fn signal(number: u32) -> String {
+    named(Domain::Signal, number.into(), &number.to_string())
 }
 
 const fn is_capabilities(ty: ArgType) -> bool {
@@ -173,13 +217,15 @@ pub(super) fn action(action: &ActionTree) -> String {
             if more.is_empty() { name } else { format!("{name} ({})", more.join(", ")) }
         }
         Action::NoPost | Action::Sigkill => name,
-        Action::Signal => format!("{name} {first}"),
-        Action::Override => format!("{name} {}", first.cast_signed()),
+        Action::Signal => format!("{name} {}", signal(first)),
+        Action::Override => format!("{name} {}", error(first.cast_signed())),
         Action::FollowFd | Action::UnfollowFd | Action::CopyFd => {
             format!("{name} (arg {first}, arg {second})")
         }
         Action::TrackSock | Action::UntrackSock => format!("{name} (arg {first})"),
-        Action::NotifyEnforcer => format!("{name} (error {}, signal {second})", first.cast_signed()),
+        Action::NotifyEnforcer => {
+            format!("{name} (error {}, signal {})", error(first.cast_signed()), signal(second))
+        }
         Action::Set => format!("{name} (argument {first} of the function: {second})"),
     }
 }
