@@ -188,8 +188,9 @@ fn text(file: &Checked, style: Style) -> String {
         for policy in &file.policies {
             let hooks = policy.hooks.len();
             let selectors: usize = policy.hooks.iter().map(|hook| hook.selectors.len()).sum();
+            let only = if policy.options.monitor == Some(true) { ", monitored only" } else { "" };
             out.push_str(&format!(
-                "{}: policy `{}` is valid: {}, {}\n",
+                "{}: policy `{}` is valid: {}, {}{only}\n",
                 file.findings.source().name(),
                 policy.name.value,
                 counted(hooks, "hook"),

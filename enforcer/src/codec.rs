@@ -139,7 +139,7 @@ pub(crate) fn eval(options: &Eval, complain: impl Fn(&Diagnostics)) -> Result<u8
     let context = context_file::read(&text).with_context(|| format!("failed to read {file}"))?;
     context_file::check(&context, hook)
         .with_context(|| format!("{file} does not fit {}", hook.name.value))?;
-    let explanation = Explanation::new(hook, &context);
+    let explanation = Explanation::new(hook, &context, policy.options.monitor == Some(true));
     match options.format {
         EvalFormat::Text => print(&explanation.to_string()),
         EvalFormat::Json => print(&(serde_json::to_string_pretty(&explanation)? + "\n")),

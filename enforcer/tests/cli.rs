@@ -168,6 +168,35 @@ fn explain_shows_what_the_kernel_will_read() {
 }
 
 #[test]
+fn a_policy_that_only_watches_is_called_so_everywhere_and_warns_of_no_kill() {
+    let file = policy("report-write-by-policy-mode.yaml");
+    for more in [&[][..], &["--kernel", "6.12"]] {
+        let (code, out, _) = quell(&[&["check", &file][..], more].concat());
+        assert_eq!(code, 0, "{out}");
+        assert!(out.contains("monitored only"), "{out}");
+        assert!(!out.contains("K007") && !out.contains("dies"), "{out}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let document = folder.path().join("d.json").to_str().unwrap().to_owned();
+    assert_eq!(quell(&["encode", &file, "-o", &document]).0, 0);
+    let (code, decoded, _) = quell(&["decode", &document]);
+    assert_eq!((code, quell(&["explain", &file]).1), (0, decoded.clone()));
+    assert!(decoded.contains("then Sigkill (monitored only)"), "{decoded}");
+    assert!(decoded.starts_with("policy report-write-by-policy-mode: monitored only"), "{decoded}");
+}
+
+#[test]
+fn explain_names_each_of_several_policies_and_numbers_their_hooks_as_run_does() {
+    let one = std::fs::read_to_string(policy("open_kill.yaml")).unwrap();
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), format!("{one}---\n{}", one.replace("open-kill", "second"))).unwrap();
+    let (code, out, err) = quell(&["explain", file.path().to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+    let (first, second) = out.split_once("policy second\n").unwrap();
+    assert!(first.starts_with("policy open-kill\nhook 0 ") && second.starts_with("hook 1 "), "{out}");
+}
+
+#[test]
 fn explain_of_a_broken_policy_says_what_is_wrong() {
     let (code, out, err) = quell(&["explain", &five_mistakes()]);
     assert_eq!((code, out.as_str()), (3, ""));

@@ -103,6 +103,11 @@ fn eval_says_what_happens_and_why() {
     let json: serde_json::Value =
         serde_json::from_str(&output(&[&args[..], &["--format", "json"]].concat())).unwrap();
     assert_eq!(json["entered"]["actions"], serde_json::json!(["Sigkill"]));
+    let watching = POLICY.replace("spec:", "spec:\n  options: [{name: policy-mode, value: monitor}]");
+    std::fs::write(&paths[0], watching).unwrap();
+    let monitored = expected.replacen("then Sigkill", "then Sigkill (monitored only, by the policy-mode)", 1);
+    assert_eq!(output(&args), monitored);
+    std::fs::write(&paths[0], POLICY).unwrap();
     let by_name = ["eval", &paths[0], "--hook", "security_file_permission", "--context", &paths[1]];
     assert_eq!(output(&by_name), expected);
 }

@@ -18,6 +18,8 @@ pub struct Explanation {
     /// What happens when the function returns, if the context says what it returned and the selector looks at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returned: Option<Outcome>,
+    /// Whether the policy's own mode keeps the actions from doing anything to processes.
+    pub monitored_only: bool,
     /// Every selector up to the one that matches.
     pub selectors: Vec<SelectorReasons>,
 }
@@ -65,7 +67,7 @@ pub struct Reason {
 impl Explanation {
     /// Evaluates the hook.
     #[must_use]
-    pub fn new(hook: &Hook, context: &Context) -> Self {
+    pub fn new(hook: &Hook, context: &Context, monitored_only: bool) -> Self {
         let Trace { verdict, selectors } = eval::trace(hook, context);
         let returned = match verdict {
             Verdict::Matched { selector: Some(selector), .. } if context.returned.is_some() => hook
@@ -88,12 +90,17 @@ impl Explanation {
             hook: hook.name.value.clone(),
             entered: Outcome::new(verdict),
             returned: returned.map(Outcome::new),
+            monitored_only,
             selectors: selectors.collect(),
         }
     }
 }
 
 impl Outcome {
+    const fn matched(&self) -> bool {
+        matches!(self, Self::Matched { .. })
+    }
+
     fn new(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Matched { selector, actions, failed_closed } => Self::Matched {
@@ -132,9 +139,13 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.hook, self.entered)?;
+        let only = |outcome: &Outcome| match self.monitored_only && outcome.matched() {
+            true => " (monitored only, by the policy-mode)",
+            false => "",
+        };
+        writeln!(f, "{}: {}{}", self.hook, self.entered, only(&self.entered))?;
         if let Some(returned) = &self.returned {
-            writeln!(f, "{} returns: {returned}", self.hook)?;
+            writeln!(f, "{} returns: {returned}{}", self.hook, only(returned))?;
         }
         for (number, selector) in self.selectors.iter().enumerate() {
             writeln!(f, "  selector {number}: {}", selector.answer)?;
@@ -149,7 +160,7 @@ impl fmt::Display for Explanation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::eval::tests::{cut, hook, of};
+    use crate::model::eval::tests::{cut, hook, of, whole};
 
     #[test]
     fn an_explanation_names_every_entry_up_to_the_match() {
@@ -159,7 +170,7 @@ mod tests {
              {matchArgs: [{index: 0, operator: Prefix, values: [/a]}], matchActions: [{action: Sigkill}]}, \
              {matchArgs: [{index: 0, operator: Prefix, values: [/b]}]}",
         );
-        let shown = Explanation::new(&hook, &of(cut("b/c")));
+        let shown = Explanation::new(&hook, &of(cut("b/c")), false);
         let expected =
             "f: selector 1 matches (failed closed: not decided, and the selector enforces), then Sigkill
   selector 0: no
@@ -172,5 +183,11 @@ mod tests {
         let json = serde_json::to_value(&shown).unwrap();
         assert_eq!(json["entered"]["result"], "matched");
         assert_eq!(json["selectors"][1]["entries"][0]["answer"], "undecided");
+        assert_eq!(json["monitored_only"], false);
+        let watched = Explanation::new(&hook, &of(cut("b/c")), true);
+        let first = watched.to_string().lines().next().map(str::to_owned).unwrap();
+        assert!(first.ends_with(", then Sigkill (monitored only, by the policy-mode)"), "{first}");
+        let other = Explanation::new(&hook, &of(whole("/c")), true).to_string();
+        assert!(!other.contains("monitored"), "{other}");
     }
 }
