@@ -34,7 +34,12 @@ fn address_of<T: ?Sized>(of: &T) -> u64 {
 }
 
 impl ReadReport {
-    fn compare(&mut self, what: &str, found: &(ArgStatus, Vec<u8>, u64), expected: &(ArgStatus, Vec<u8>, u64)) {
+    fn compare(
+        &mut self,
+        what: &str,
+        found: &(ArgStatus, Vec<u8>, u64),
+        expected: &(ArgStatus, Vec<u8>, u64),
+    ) {
         self.reads += 1;
         if found != expected {
             self.disagreements.push(format!("{what}: read {found:?} instead of {expected:?}"));
