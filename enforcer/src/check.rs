@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::hook::plan;
 use crate::kernel::facts::KernelFacts;
+use crate::policy::escape::Escaped;
 use crate::policy::render::{self, JsonDiagnostic};
 use crate::policy::{Diagnostic, Diagnostics, Policy, Source, Style, parse};
 use crate::taken::Names;
@@ -116,10 +117,15 @@ impl Checked {
         !self.policies.is_empty() && !self.findings.has_errors()
     }
 
+    /// Its name as a terminal may show it.
+    fn shown_name(&self) -> String {
+        Escaped::line(self.findings.source().name())
+    }
+
     /// How much it is, as far as it was understood.
     fn size(&self) -> String {
         if let Some(problem) = &self.unreadable {
-            return format!("cannot be read: {problem}");
+            return format!("cannot be read: {}", Escaped::line(problem));
         }
         // None of a refused text was counted.
         if self.policies.is_empty() {
@@ -166,7 +172,7 @@ pub fn summary(files: &[Checked]) -> String {
         out.push_str(&format!(
             "{:<8}{}: {}{codes}\n",
             file.verdict().as_str(),
-            file.findings.source().name(),
+            file.shown_name(),
             file.size(),
         ));
     }
@@ -182,7 +188,7 @@ pub fn summary(files: &[Checked]) -> String {
 fn text(file: &Checked, style: Style) -> String {
     let mut out = render::text(&file.findings, style);
     if let Some(problem) = &file.unreadable {
-        out.push_str(&format!("{}: cannot be read: {problem}\n", file.findings.source().name()));
+        out.push_str(&format!("{}: cannot be read: {}\n", file.shown_name(), Escaped::line(problem)));
     }
     if file.is_accepted() {
         for policy in &file.policies {
@@ -191,7 +197,7 @@ fn text(file: &Checked, style: Style) -> String {
             let only = if policy.options.monitor == Some(true) { ", monitored only" } else { "" };
             out.push_str(&format!(
                 "{}: policy `{}` is valid: {}, {}{only}\n",
-                file.findings.source().name(),
+                file.shown_name(),
                 policy.name.value,
                 counted(hooks, "hook"),
                 counted(selectors, "selector"),
@@ -297,6 +303,17 @@ mod tests {
         let text = render(&[file], Format::Text(Style::Plain));
         assert!(text.contains("error[K001]") && text.contains("warning[K007]"), "{text}");
         assert!(text.ends_with("one.yaml: 1 error, 1 warning; nothing is attached\n"), "{text}");
+    }
+
+    #[test]
+    fn control_characters_of_file_names_are_escaped() {
+        let files =
+            [Checked::new("\u{1b}[2J.yaml", VALID.as_bytes()), Checked::unreadable("\n.yaml", "\u{7}")];
+        let all = render(&files, Format::Text(Style::Plain)) + &summary(&files);
+        assert!(!all.contains(|found: char| found.is_control() && found != '\n'), "{all:?}");
+        let shown =
+            ["\\u{1b}[2J.yaml: policy", "\\n.yaml: cannot be read: \\u{7}\nok ", "\nrefused \\n.yaml"];
+        assert!(shown.iter().all(|shown| all.contains(shown)), "{all}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::policy::ast::{HookPoint, Policy};
 
 /// Why the facts of the running kernel could not be read at all.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read {path}: {source}")]
+#[error("failed to read {path}")]
 pub struct ProbeError {
     path: String,
     source: std::io::Error,

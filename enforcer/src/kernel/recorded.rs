@@ -24,7 +24,7 @@ pub enum FactsError {
         known: String,
     },
     /// The file cannot be read.
-    #[error("failed to read facts from {path}: {source}")]
+    #[error("failed to read facts from {path}")]
     Read {
         /// The file.
         path: PathBuf,
