@@ -37,6 +37,8 @@ pub enum Outcome {
         actions: Vec<String>,
         /// Whether it matches only because it enforces and nothing was decided.
         failed_closed: bool,
+        /// Whether an action does more than report.
+        enforces: bool,
     },
     /// None matches, and one might have.
     Unreadable,
@@ -97,14 +99,15 @@ impl Explanation {
 }
 
 impl Outcome {
-    const fn matched(&self) -> bool {
-        matches!(self, Self::Matched { .. })
+    const fn enforces(&self) -> bool {
+        matches!(self, Self::Matched { enforces: true, .. })
     }
 
     fn new(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Matched { selector, actions, failed_closed } => Self::Matched {
                 selector,
+                enforces: actions.iter().any(Action::enforces),
                 actions: actions.iter().map(Action::name).map(str::to_owned).collect(),
                 failed_closed,
             },
@@ -117,7 +120,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Matched { selector, actions, failed_closed } => {
+            Self::Matched { selector, actions, failed_closed, .. } => {
                 match selector {
                     Some(selector) => write!(f, "selector {selector} matches")?,
                     None => f.write_str("every call matches")?,
@@ -139,7 +142,7 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let only = |outcome: &Outcome| match self.monitored_only && outcome.matched() {
+        let only = |outcome: &Outcome| match self.monitored_only && outcome.enforces() {
             true => " (monitored only, by the policy-mode)",
             false => "",
         };
@@ -187,7 +190,9 @@ mod tests {
         let watched = Explanation::new(&hook, &of(cut("b/c")), true);
         let first = watched.to_string().lines().next().map(str::to_owned).unwrap();
         assert!(first.ends_with(", then Sigkill (monitored only, by the policy-mode)"), "{first}");
-        let other = Explanation::new(&hook, &of(whole("/c")), true).to_string();
-        assert!(!other.contains("monitored"), "{other}");
+        for other in ["/c", "/b"] {
+            let other = Explanation::new(&hook, &of(whole(other)), true).to_string();
+            assert!(!other.contains("monitored"), "{other}");
+        }
     }
 }
