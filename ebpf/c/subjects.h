@@ -14,8 +14,22 @@ static __always_inline void quell_begin_subject(struct quell_arg *arg)
 	arg->number = 0;
 }
 
-/* The path of a process's executable; kernel threads have none. A program that runs from memory has none either, but that is
- * its caller's choice: nothing is concluded from it. */
+/* A program that runs from memory is called what /proc/PID/exe calls it, "/memfd:NAME": no file of the machine, so that it is
+ * in no list of paths and outside of every one. */
+static __always_inline void quell_read_memory_name(struct file *file, struct quell_arg *arg, __u8 *slot)
+{
+	volatile __u32 *start = &arg->start;
+	struct dentry *dentry = 0;
+
+	if (!quell_read(&dentry, &file->f_path.dentry, QUELL_FAULT_FILE)) {
+		arg->status = QUELL_ARG_KERNEL_FAULT;
+		return;
+	}
+	*start = QUELL_MAX_STRING_BYTES;
+	quell_walked(quell_prepend(dentry, start, slot), arg, slot);
+}
+
+/* The path of a process's executable; kernel threads have none. */
 static __always_inline void quell_read_executable(struct task_struct *task, struct quell_arg *arg, __u8 *slot)
 {
 	struct mm_struct *mm = 0;
@@ -28,10 +42,11 @@ static __always_inline void quell_read_executable(struct task_struct *task, stru
 		arg->status = QUELL_ARG_NO_PATH;
 		return;
 	}
-	if (quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK))
-		quell_read_file(file, arg, slot);
-	if (arg->status == QUELL_ARG_NO_PATH)
-		arg->status = QUELL_ARG_DISCONNECTED;
+	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK))
+		return;
+	quell_read_file(file, arg, slot);
+	if (arg->status == QUELL_ARG_NO_PATH && file)
+		quell_read_memory_name(file, arg, slot);
 }
 
 static __always_inline void quell_read_executables(struct quell_call *call, __u32 wanted)
