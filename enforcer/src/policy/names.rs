@@ -1,6 +1,6 @@
 //! Names of numbers: signals, capabilities, errors, address families, protocols, connection states, file types, system calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -232,6 +232,8 @@ static NATIVE_CALLS: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
     let calls = syscalls::x86_64::Sysno::iter();
     calls.filter_map(|call| Some((call.name(), u64::try_from(call.id()).ok()?))).collect()
 });
+static NATIVE_STEMS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| NATIVE_CALLS.keys().map(|call| call.trim_end_matches(numeric)).collect());
 static COMPAT_CALLS: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
     let calls = syscalls::x86::Sysno::iter();
     calls.filter_map(|call| Some((call.name(), u64::try_from(call.id()).ok()?))).collect()
@@ -255,13 +257,28 @@ fn system_call(name: &str) -> Option<u64> {
 pub fn mistyped_system_call(plain: &str) -> Option<&'static str> {
     let known = |name: &str| NATIVE_CALLS.contains_key(name) || COMPAT_CALLS.contains_key(name);
     let stem = plain.trim_end_matches(numeric);
-    if known(plain) || known(stem) || NATIVE_CALLS.keys().any(|call| call.trim_end_matches(numeric) == stem) {
+    if known(plain) || known(stem) || NATIVE_STEMS.contains(stem) {
         return None;
     }
-    let close =
-        |call: &&&str| strsim::damerau_levenshtein(plain, call) == 1 || plain.eq_ignore_ascii_case(call);
+    let close = |call: &&&str| {
+        one_letter_apart(plain.as_bytes(), call.as_bytes()) || plain.eq_ignore_ascii_case(call)
+    };
     let calls = NATIVE_CALLS.keys().filter(|call| call.len() > 3);
     calls.filter(close).min().copied()
+}
+
+/// Whether a letter is wrong, missing, too much, or exchanged with its neighbour. A file may ask this very often.
+fn one_letter_apart(one: &[u8], other: &[u8]) -> bool {
+    if one.len().abs_diff(other.len()) > 1 {
+        return false;
+    }
+    let before = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let (one, other) = (&one[before..], &other[before..]);
+    let behind = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    match (&one[..one.len() - behind], &other[..other.len() - behind]) {
+        ([a, b], [c, d]) => a == d && b == c,
+        (one, other) => one.len().max(other.len()) == 1,
+    }
 }
 
 const fn numeric(c: char) -> bool {
@@ -352,6 +369,10 @@ mod tests {
     #[case("wirte", Some("write"))]
     #[case("Openat", Some("openat"))]
     #[case("openat", None)]
+    #[case("wrte", Some("write"))]
+    #[case("writte", Some("write"))]
+    #[case("writa", Some("write"))]
+    #[case("wtiex", None)]
     #[case("newfstat", None)]
     #[case("newuname", None)]
     #[case("umount", None)]

@@ -47,6 +47,11 @@ pub(super) fn names<'n>(
         );
         return None;
     }
+    // Findings of further uses would not be listed, and what asks for too many of them is not read.
+    if walk.is_full() {
+        return None;
+    }
+    walk.spend(list.values.len(), node.span)?;
     let mut names = Vec::with_capacity(list.values.len());
     let mut seen = std::collections::HashMap::new();
     for item in list.values {

@@ -460,3 +460,14 @@ fn a_nul_that_ends_a_string_is_left_out(
         None => assert!(matches!(refused(&spec)[..], [Code::NulInText | Code::EmptyText])),
     }
 }
+
+#[test]
+fn a_list_of_unknown_functions_used_by_very_many_wrong_hooks_is_answered_in_bounded_time() {
+    let members: Vec<_> = (0..1000).map(|number| format!("sys_unheard_of_{number}x")).collect();
+    let hooks = "  - {call: \"list:l\", syscall: 7}\n".repeat(5000);
+    let spec = format!("  lists: [{{name: l, values: [{}]}}]\n  kprobes:\n{hooks}", members.join(", "));
+    let start = Instant::now();
+    let found = refused(&spec);
+    assert!(found.contains(&Code::WrongKind), "{found:?}");
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
