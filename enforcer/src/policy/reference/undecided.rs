@@ -33,7 +33,7 @@ into a yes.
 - **Several entries**: one *no* settles a selector, then one *unreadable*, then one *undecided*. A later selector that matches outweighs
   an earlier doubt. When none matches and one might have, the call is reported without any action, so that silence never stands for a no.
 
-A hook without selectors, and a selector without filters, match every call. Selectors behind such a one are never reached.
+A hook without selectors, and a selector without filters, match every call. Selectors behind such a one are never reached (`P070`).
 
 ## What happens on a match
 
