@@ -140,6 +140,6 @@ fn hello_has_its_documented_form() {
     let text = serde_json::to_string(&hello).unwrap();
     assert_eq!(
         text,
-        r#"{"hello":{"version":2,"facts":{"release":"","version":"","cmdline":"","lsm":"","btf_bytes":0,"missing_mounts":[]}}}"#
+        r#"{"hello":{"version":3,"facts":{"release":"","version":"","cmdline":"","lsm":"","btf_bytes":0,"missing_mounts":[]}}}"#
     );
 }
