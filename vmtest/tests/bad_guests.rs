@@ -30,7 +30,10 @@ const KERNEL: &str = "6.12";
 /// One cell; which one does not matter where no guest performs it.
 const ONE_CELL: &str = "file/kill-write-by-path-at-sys-write@tmpfs";
 /// Far above what any of these runs takes, far below what a hanging one would.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(240);
+/// What a run said, in its scratch folder.
+const STDOUT: &str = "stdout";
+const STDERR: &str = "stderr";
 
 /// A run of the real program.
 struct Lab {
@@ -61,8 +64,9 @@ impl Lab {
             .current_dir(root())
             .env("TMPDIR", scratch.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            // Files take any number of words; a pipe that nobody reads before the end would hold a talkative run up.
+            .stdout(fs::File::create(scratch.path().join(STDOUT)).unwrap())
+            .stderr(fs::File::create(scratch.path().join(STDERR)).unwrap());
         Self { out, scratch, command }
     }
 
@@ -74,7 +78,7 @@ impl Lab {
 
     fn start(mut self) -> Running {
         let child = self.command.spawn().expect("vmtest starts");
-        Running { child, out: self.out, _scratch: self.scratch }
+        Running { child, out: self.out, scratch: self.scratch }
     }
 
     fn finish(self) -> Ended {
@@ -85,7 +89,7 @@ impl Lab {
 struct Running {
     child: Child,
     out: TempDir,
-    _scratch: TempDir,
+    scratch: TempDir,
 }
 
 impl Running {
@@ -111,14 +115,18 @@ impl Running {
 
     fn finish(mut self) -> Ended {
         let deadline = Instant::now() + PATIENCE;
-        while self.child.try_wait().unwrap().is_none() {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
             if Instant::now() > deadline {
                 self.child.kill().unwrap();
                 panic!("the run did not end within {} s", PATIENCE.as_secs());
             }
             thread::sleep(Duration::from_millis(50));
-        }
-        let output = self.child.wait_with_output().unwrap();
+        };
+        let said = |file| fs::read(self.scratch.path().join(file)).unwrap();
+        let output = Output { status, stdout: said(STDOUT), stderr: said(STDERR) };
         let lines = read_events(self.out.path()).expect("readable events");
         let failed_boots =
             lines.iter().filter(|line| matches!(line.event, RunEvent::BootFailed { .. })).count();
