@@ -13,3 +13,11 @@ export PATH
 from_caller() {
     (cd "$caller" && realpath --canonicalize-missing -- "$1")
 }
+
+# Where the tools are that check ci/deploy: another folder whenever what is to be in it changes. The kernels' cache outlives a
+# checkout, and so do they.
+schemas_dir() {
+    local wanted
+    wanted=$(sha256sum ci/deploy/requirements.txt | cut -c 1-12)
+    echo "${QUELL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/quell}/schemas-$wanted"
+}

@@ -4,7 +4,8 @@
 #
 # usage: ci/install.sh [--check] [--for lab|test]
 #   --check     only say what is missing; exit 1 when something is
-#   --for test  also needs rustfmt and clippy (default: lab)
+#   --for test  also needs rustfmt and clippy, what building kernels takes, a browser, and the schemas for ci/deploy
+#               (default: lab)
 set -euo pipefail
 # shellcheck source=ci/environment.sh
 source "$(dirname "$(readlink -f "$0")")/environment.sh"
@@ -56,6 +57,9 @@ has_recent_keys() {
     dpkg --compare-versions "$version" ge 2023.3+deb12u2
 }
 
+# The distribution's own Python: another one in PATH may lack what its package does not.
+can_make_venv() { /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
 multiarch=/usr/lib/x86_64-linux-gnu
 # Package, what has to be there, how that is checked.
 needs=(
@@ -73,6 +77,10 @@ needs=(
     "qemu-system-x86|qemu-system-x86_64|have qemu-system-x86_64"
     "qemu-system-data|QEMU's firmware qboot.rom|has_firmware qboot.rom"
     "e2fsprogs|mkfs.ext4|have mkfs.ext4"
+    "xfsprogs|mkfs.xfs|have mkfs.xfs"
+    "btrfs-progs|mkfs.btrfs|have mkfs.btrfs"
+    "dosfstools|mkfs.vfat|have mkfs.vfat"
+    "xz-utils|xz, which kernels' modules are packed with|have xz"
     "util-linux|setpriv|have setpriv"
     "coreutils|timeout|have timeout"
     "dpkg|dpkg-deb|have dpkg-deb"
@@ -81,6 +89,19 @@ needs=(
     "debian-archive-keyring|Debian's archive keys, with those of trixie|has_recent_keys"
     "ca-certificates|certificate authorities, for cargo's downloads|a_file /etc/ssl/certs/ca-certificates.crt"
 )
+
+# The lab boots packaged kernels; the full tests also build some, and look at the page of a run.
+if [ "$purpose" = test ]; then
+    needs+=(
+        "flex|flex|have flex"
+        "bison|bison|have bison"
+        "bc|bc|have bc"
+        "binutils|objcopy|have objcopy"
+        "pahole|pahole|have pahole"
+        "python3-venv|Debian's Python with venv|can_make_venv"
+        "chromium|chromium, which the page of a run is tried in|have chromium"
+    )
+fi
 
 # Fills `missing` (what) and `packages` (where it comes from).
 look() {
@@ -160,6 +181,22 @@ install_packages() {
         fail "apt-get install ${packages[*]}" "What apt says is above."
 }
 
+# The schemas that ci/deploy is checked against come as Python packages, into a folder of their own.
+has_schemas() { [ -e "$(schemas_dir)/complete" ]; }
+
+install_schemas() {
+    local directory
+    directory=$(schemas_dir)
+    say "installing the schemas of ci/deploy/requirements.txt into $directory"
+    rm -rf "$directory"
+    mkdir -p "$(dirname "$directory")"
+    { /usr/bin/python3 -m venv "$directory" &&
+        "$directory/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --requirement ci/deploy/requirements.txt; } ||
+        fail "pip install --requirement ci/deploy/requirements.txt" "What pip says is above. Does it reach a package index?"
+    # Last: an installation that was interrupted is begun anew.
+    touch "$directory/complete"
+}
+
 check_machine
 check_rust
 look
@@ -173,5 +210,12 @@ if [ ${#missing[@]} -gt 0 ]; then
         fail "apt installed its packages, and still missing: $(printf '%s; ' "${missing[@]}")" \
             "Is something of that name in PATH or in an environment variable that is not Debian's?"
     fi
+fi
+if [ "$purpose" = test ] && ! has_schemas; then
+    if [ "$check_only" = yes ]; then
+        say "missing: the schemas for ci/deploy (ci/deploy/requirements.txt)"
+        exit 1
+    fi
+    install_schemas
 fi
 say "complete: ${#needs[@]} needs met, Rust $rust"

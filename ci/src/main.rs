@@ -1,7 +1,9 @@
 //! `cargo xtask VERB`: what developers and CI run, one file per task. It runs the other crates and links none of them,
 //! so that it still works when one of them does not compile.
 
+mod browser;
 mod count;
+mod page;
 mod stage;
 mod step;
 mod summary;
@@ -9,6 +11,7 @@ mod task_bless;
 mod task_clippy;
 mod task_fmt;
 mod task_mutation;
+mod task_page;
 mod task_prepush;
 mod task_test;
 mod task_tidy;
@@ -42,6 +45,8 @@ enum Verb {
     Tidy,
     /// Does the comparison notice bugs that are planted on purpose?
     Mutation(task_mutation::Args),
+    /// Does the page of a lab run work in a browser? Leaves screenshots.
+    Page(task_page::Args),
     /// Writes generated files and golden texts anew.
     Bless(task_bless::Args),
 }
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         Verb::Clippy => task_clippy::step().run(),
         Verb::Tidy => task_tidy::run(),
         Verb::Mutation(args) => task_mutation::run(&args),
+        Verb::Page(args) => task_page::run(&args),
         Verb::Bless(args) => task_bless::run(&args),
     };
     match done {

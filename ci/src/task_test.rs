@@ -16,18 +16,23 @@ use crate::tiers::Tiers;
 use crate::{root, task_clippy, task_fmt};
 
 /// All stages in their order; the first one is over before this program begins.
-pub(crate) const STAGES: [&str; 13] = [
+pub(crate) const STAGES: [&str; 18] = [
     PREPARE,
     "fmt",
     "tidy",
     "codegen",
+    "deploy",
     "clippy",
     "tests",
     "release",
+    "page",
     "differential",
     "mutation",
     "facts",
+    "agree",
     "kernels-differential",
+    "load",
+    "bench",
     "lab",
     "self-tests",
 ];
@@ -86,14 +91,61 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     Ok(run.passed())
 }
 
+/// What is said of every policy with and without the kernel. Putting policies in force takes half an hour more; the lab does
+/// it with each of them, cell by cell.
+fn agree(out: &Path) -> Step {
+    let door = root().join("ci/lab").into_os_string();
+    Step::of([door, "--agree".into(), "--run".into(), "none".into(), "--out".into(), out.into()])
+}
+
+/// The page of a lab run in a browser; its screenshots are kept with the logs.
+fn page(out: &Path) -> Result<Stage> {
+    let words = ["page".to_owned(), "--out".to_owned(), out.display().to_string()];
+    let step = Step::xtask(&words.each_ref().map(String::as_str))?;
+    Ok(Stage { name: "page", step, source: Source::Libtest })
+}
+
+/// What policies cost on the oldest and on the newest long-term kernel, against what was agreed on. Counted instructions are the same
+/// on every host, so that a busy one is no excuse.
+fn bench(out: &Path) -> Step {
+    let door = root().join("ci/lab").into_os_string();
+    Step::of([
+        door,
+        "--bench".into(),
+        "--check".into(),
+        "--events".into(),
+        "--kernel".into(),
+        "{5.10,6.12}".into(),
+        "--out".into(),
+        out.into(),
+    ])
+}
+
 fn stages(out: &Path) -> Result<Vec<Stage>> {
     let check = |name, step| Stage { name, step, source: Source::ExitStatus };
     let comparison = |name, step| Stage { name, step, source: Source::Comparison };
     let door = || root().join("ci/lab").into_os_string();
     let tests = Step::cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     // The features of the whole workspace, so that the libraries need not be built once more.
-    let self_tests =
-        ["test", "--locked", "--workspace", "--features", "vmtest/vm-tests", "--test", "bad_guests"];
+    let self_tests = [
+        "test",
+        "--locked",
+        "--workspace",
+        "--features",
+        "vmtest/vm-tests",
+        "--test",
+        "bad_guests",
+        "--test",
+        "parts",
+        "--test",
+        "exec",
+        "--test",
+        "deterministic",
+        "--test",
+        "snapshots",
+        "--test",
+        "attached",
+    ];
     // A million generated calls: the model, the bytes and the evaluator must agree on every one. Then ten thousand in the
     // kernel of this machine, or the reason why it can't be asked, which counts as skipped.
     let differential = [
@@ -110,21 +162,28 @@ fn stages(out: &Path) -> Result<Vec<Stage>> {
         "--kernel-cases",
         "10000",
     ];
-    let lab = Step::of([door(), "--out".into(), out.join("lab").into()]);
+    // In sequence in one guest per kernel: a fresh guest for every cell is what the self-tests prove and what a user gets, and a third
+    // longer here, where nothing but the emulator is kept warm.
+    let lab = Step::of([door(), "--cold".into(), "--out".into(), out.join("lab").into()]);
     Ok(vec![
         check("fmt", task_fmt::step()),
         check("tidy", Step::xtask(&["tidy"])?),
         check("codegen", Step::xtask(&["bless", "--check"])?),
+        check("deploy", Step::of([root().join("ci/deploy/check").into_os_string()])),
         check("clippy", task_clippy::step()),
         Stage { name: "tests", step: tests, source: Source::Libtest },
         check("release", Step::of([door(), "--build-only".into()])),
+        page(&out.join("page"))?,
         comparison("differential", Step::cargo(&differential)),
         comparison("mutation", Step::xtask(&["mutation", "--rotating"])?),
         check("facts", Step::of([door(), "--facts".into(), "--out".into(), out.join("facts").into()])),
+        check("agree", agree(&out.join("agree"))),
         comparison(
             "kernels-differential",
             Step::of([door(), "--differential".into(), "--out".into(), out.join("differential").into()]),
         ),
+        check("load", Step::of([door(), "--load".into(), "--out".into(), out.join("load").into()])),
+        comparison("bench", bench(&out.join("bench"))),
         Stage { name: "lab", step: lab, source: Source::Lab },
         Stage { name: "self-tests", step: Step::cargo(&self_tests), source: Source::Libtest },
     ])
@@ -177,6 +236,15 @@ mod tests {
             "{}",
             stage.step.shown()
         );
+        assert_eq!(stage.source, Source::Comparison);
+    }
+
+    #[test]
+    fn what_policies_cost_is_checked_on_two_kernels() {
+        let all = all();
+        let stage = all.iter().find(|stage| stage.name == "bench").unwrap();
+        let shown = stage.step.shown();
+        assert!(shown.contains("--bench --check --events") && shown.contains("5.10,6.12"), "{shown}");
         assert_eq!(stage.source, Source::Comparison);
     }
 

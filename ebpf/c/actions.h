@@ -1,8 +1,9 @@
-/* What a matching selector does. The signal is sent before the event is built, so that a full buffer never delays it. */
+/* What a matching selector does. The signal is sent, and the error is set, before the event is built, so that a full buffer
+ * delays neither. */
 #ifndef QUELL_ACTIONS_H
 #define QUELL_ACTIONS_H
 
-#include "fault.h"
+#include "notify.h"
 #include "selector.h"
 
 #define QUELL_SIGKILL 9
@@ -21,6 +22,7 @@ static __always_inline void quell_reset_actions(struct quell_call *call)
 	call->rate_scope = 0;
 	call->stacks = 0;
 	call->no_post = 0;
+	call->error = 0;
 }
 
 static __always_inline void quell_kill(struct quell_call *call)
@@ -56,15 +58,23 @@ static __always_inline void quell_signal(struct quell_call *call, __u32 signal)
 	}
 }
 
-/* Performs the actions of the selector at `at`; in monitor mode it sends no signal. Every action of a selector is there once,
+/* What monitor mode holds back: whatever does something to a process or to its call. */
+#define QUELL_ENFORCING_ACTIONS                                                          \
+	(1U << QUELL_ACTION_SIGKILL | 1U << QUELL_ACTION_SIGNAL | 1U << QUELL_ACTION_OVERRIDE | \
+	 1U << QUELL_ACTION_NOTIFY_ENFORCER)
+
+/* Performs the actions of the selector at `at`; in monitor mode only those that do nothing to the process. Every action of a selector is there once,
  * so that their order decides nothing but which signal comes first: SIGKILL does, because with interrupts off the kernel
  * takes only one signal from a program and refuses the next (EBUSY). Descriptors are looked up in the caller's own table
  * whenever they are read, so that FollowFD, UnfollowFD and CopyFD have nothing left to do. */
-static __always_inline void quell_perform(struct quell_call *call, const __u8 *filter, __u32 at)
+static __always_inline void quell_perform(quell_context *context, struct quell_call *call, const __u8 *filter, __u32 at,
+					  __u32 section)
 {
 	__u32 present = 0, signal = 0;
+	__s32 refusal = 0;
+	struct quell_enforcer_note note = {};
 
-	at = quell_section(filter, at, QUELL_SECTION_ACTIONS);
+	at = quell_section(filter, at, section);
 	if (!at)
 		return;
 	__u32 entries = quell_filter_u32(filter, at + 4);
@@ -79,6 +89,12 @@ static __always_inline void quell_perform(struct quell_call *call, const __u8 *f
 		present |= 1U << (action & 31);
 		if (action == QUELL_ACTION_SIGNAL)
 			signal = quell_filter_u32(filter, param);
+		if (action == QUELL_ACTION_OVERRIDE)
+			refusal = quell_filter_u32(filter, param);
+		if (action == QUELL_ACTION_NOTIFY_ENFORCER) {
+			note.error = quell_filter_u32(filter, param);
+			note.signal = quell_filter_u32(filter, param + 4);
+		}
 		if (action == QUELL_ACTION_POST) {
 			call->rate_ms = quell_filter_u32(filter, param);
 			call->rate_scope = quell_filter_u32(filter, param + 4);
@@ -88,8 +104,8 @@ static __always_inline void quell_perform(struct quell_call *call, const __u8 *f
 		at = quell_skip(filter, at);
 	}
 	call->no_post = present & (1U << QUELL_ACTION_NO_POST);
-	call->actions = present & ~(1U << QUELL_ACTION_SIGKILL | 1U << QUELL_ACTION_SIGNAL);
-	if (present & (1U << QUELL_ACTION_SIGKILL | 1U << QUELL_ACTION_SIGNAL)) {
+	call->actions = present & ~QUELL_ENFORCING_ACTIONS;
+	if (present & QUELL_ENFORCING_ACTIONS) {
 		if (config.flags & QUELL_HOOK_MONITOR) {
 			call->flags |= QUELL_EVENT_MONITORED;
 			return;
@@ -98,6 +114,10 @@ static __always_inline void quell_perform(struct quell_call *call, const __u8 *f
 			quell_kill(call);
 		if (present & (1U << QUELL_ACTION_SIGNAL))
 			quell_signal(call, signal);
+		if ((config.flags & QUELL_HOOK_OVERRIDES) && (present & (1U << QUELL_ACTION_OVERRIDE)))
+			quell_refuse(context, call, refusal);
+		if ((config.flags & QUELL_HOOK_NOTIFIES) && (present & (1U << QUELL_ACTION_NOTIFY_ENFORCER)))
+			quell_notify(call, &note);
 	}
 }
 

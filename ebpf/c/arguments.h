@@ -5,6 +5,7 @@
 #include "buffer.h"
 #include "connection.h"
 #include "file.h"
+#include "resolve.h"
 
 static __always_inline void quell_set_number(struct quell_arg *arg, __u64 number)
 {
@@ -159,26 +160,54 @@ static __always_inline void quell_read_argument(__u32 type, __u64 value, __u64 s
 	}
 }
 
-/* Reads the arguments whose bit is set in `wanted`, which is a constant of the hook. */
+/* An argument of which nothing is known, though it is there; `status` says why. */
+static __always_inline void quell_lose_argument(struct quell_arg *arg, __u32 status)
+{
+	arg->status = status;
+	arg->mode = 0;
+	arg->start = 0;
+	arg->length = 0;
+	arg->number = 0;
+}
+
+/* Argument `i`, a constant, when its bit is set in `wanted`. */
+static __always_inline void quell_read_argument_number(struct quell_call *call, __u32 wanted, const __u32 i)
+{
+	if (i >= config.args || !(wanted & (1U << i)))
+		return;
+	struct quell_arg *arg = &call->arg[i];
+	__u64 value = 0;
+	__u64 size = quell_size_word(call, i);
+
+	/* What the function says that it has filled; an error is no size. */
+	if (((config.return_copies >> i) & 1) && config.arg_size[i] == QUELL_NO_SIZE_ARG)
+		size = (__s64)call->returned < 0 ? 0 : call->returned;
+
+	if (config.arg_size_bits[i] == 32)
+		size = (__u32)size;
+	else if (config.arg_size_bits[i] == 16)
+		size = (unsigned short)size;
+	else if (config.arg_size_bits[i] == 8)
+		size = (__u8)size;
+	arg->kernel = (config.kernel_args >> i) & 1;
+	if (quell_is_unreadable(call, i))
+		quell_lose_argument(arg, QUELL_ARG_USER_FAULT);
+	else if (quell_find_argument(call, i, &value))
+		quell_read_argument(config.arg_type[i], value, size, arg, &call->slot[i * QUELL_SLOT_BYTES]);
+	else
+		quell_lose_argument(arg, QUELL_ARG_KERNEL_FAULT);
+}
+
+/* Reads the arguments whose bit is set in `wanted`, which is a constant of the hook. Written out, because the compiler unrolls no
+ * loop of this size, and what is a constant of the hook for one argument is none for a loop. */
 static __always_inline void quell_read_arguments(struct quell_call *call, __u32 wanted)
 {
-#pragma unroll
-	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
-		if (i >= config.args || !(wanted & (1U << i)))
-			continue;
-		__u32 index = config.arg_index[i];
-		__u32 size_index = config.arg_size[i];
-		__u64 value = index < QUELL_MAX_ARGS ? call->reg[index] : 0;
-		__u64 size = size_index < QUELL_MAX_ARGS ? call->reg[size_index] : 0;
-
-		if (config.arg_size_bits[i] == 32)
-			size = (__u32)size;
-		else if (config.arg_size_bits[i] == 16)
-			size = (unsigned short)size;
-		else if (config.arg_size_bits[i] == 8)
-			size = (__u8)size;
-		quell_read_argument(config.arg_type[i], value, size, &call->arg[i], &call->slot[i * QUELL_SLOT_BYTES]);
-	}
+	_Static_assert(QUELL_MAX_ARGS == 5, "a line for each argument");
+	quell_read_argument_number(call, wanted, 0);
+	quell_read_argument_number(call, wanted, 1);
+	quell_read_argument_number(call, wanted, 2);
+	quell_read_argument_number(call, wanted, 3);
+	quell_read_argument_number(call, wanted, 4);
 }
 
 #endif

@@ -5,9 +5,11 @@
 #include "fault.h"
 #include "kernel_types.h"
 
-/* What a system call is given is user memory, whatever the caller claims; a kernel function may be given either, and on
- * x86-64 kernel addresses have the highest bit set. */
-#define QUELL_IS_KERNEL(pointer) (!(config.flags & QUELL_HOOK_SYSCALL) && (__s64)(pointer) < 0)
+/* What a system call is given is user memory, whatever the caller claims; a kernel function may be given either, and so may be
+ * what the kernel's own structures point to. On x86-64 kernel addresses have the highest bit set. `arg` is the argument that is
+ * read. */
+#define QUELL_IS_KERNEL(pointer)                                  \
+	((__s64)(pointer) < 0 && (!(config.flags & QUELL_HOOK_USER_MEMORY) || (config.kernel_args && arg->kernel)))
 
 /* Bytes that a string read asks for: one more than is kept, and the NUL, so that a string of exactly the limit is whole. */
 #define QUELL_STRING_READ_BYTES (QUELL_MAX_STRING_BYTES + 2)

@@ -16,6 +16,10 @@
 #define QUELL_SUBJECTS (QUELL_SUBJECT_FOLLOWED_BINARIES + 1)
 #define QUELL_SLOTS (QUELL_SUBJECT_PARENT_EXECUTABLE + 1)
 
+/* Words of a call: those of its registers, or one per argument and behind them one per size of an argument. */
+#define QUELL_WORDS (2 * QUELL_MAX_ARGS)
+_Static_assert(QUELL_WORDS >= QUELL_MAX_WORDS, "there is room for every register");
+
 /* The two views of process ids. */
 #define QUELL_GLOBAL_IDS 0
 #define QUELL_NAMESPACE_IDS 1
@@ -38,7 +42,9 @@ struct quell_arg {
 	__u32 start;
 	__u32 length;
 	/* Of a path: the S_IF* bits of its file, known also where it has no path; 0 when they are not known. */
-	__u32 mode;
+	__u16 mode;
+	/* Its pointers may be the kernel's, whatever the hook's other arguments are. */
+	__u16 kernel;
 	__u64 number;
 };
 
@@ -65,9 +71,15 @@ struct quell_scratch {
 	volatile __u64 number;
 };
 
+/* Which elements of the heaps are in use on a CPU, and by the call with which context. */
+struct quell_claims {
+	__u32 taken[QUELL_MAX_CALLS];
+	__u64 owner[QUELL_MAX_CALLS];
+};
+
 struct quell_call {
-	/* The function's arguments, as found in registers. */
-	__u64 reg[QUELL_MAX_ARGS];
+	/* Words of the call, as context.h finds them. */
+	__u64 word[QUELL_WORDS];
 	struct quell_process process;
 	/* Where in the filter each selector starts. */
 	__u32 selector_at[QUELL_MAX_SELECTORS];
@@ -93,7 +105,18 @@ struct quell_call {
 	__u32 rate_scope;
 	__u32 stacks;
 	__u32 no_post;
-	__u32 reserved;
+	/* Which target of the hook was called. */
+	__u32 target;
+	/* The error that the call shall return, negative; 0: it goes on. */
+	__s32 error;
+	/* Bit N: word N could not be read. */
+	__u32 unreadable;
+	/* The registers at the hook, where an argument starts from them. */
+	__u64 registers;
+	/* What the function returned, when it has. */
+	__u64 returned;
+	/* Which element of the heaps this call has claimed. */
+	__u32 claim;
 	struct quell_scratch scratch;
 	union quell_set_key key;
 	struct quell_arg arg[QUELL_SUBJECTS];

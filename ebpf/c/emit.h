@@ -3,59 +3,9 @@
 #define QUELL_EMIT_H
 
 #include "actions.h"
+#include "append.h"
 #include "process.h"
 #include "rate.h"
-
-/* Appends one argument with its bytes; what does not fit is cut, and the event says so. */
-static __always_inline __u32 quell_append(struct quell_event_buffer *event, __u32 at, __u32 type,
-					  const struct quell_arg *arg, const __u8 *slot, __u32 *flags)
-{
-	__u32 length = arg->length;
-
-	if (at >= QUELL_EVENT_FILL_BYTES) {
-		*flags |= QUELL_EVENT_CUT;
-		return at;
-	}
-	/* The check above, again as a mask, which the verifier remembers across the stores, and the compiler must not leave out. */
-	quell_opaque(at);
-	at &= QUELL_EVENT_FILL_BYTES - 1;
-	struct quell_event_arg *head = (struct quell_event_arg *)&event->bytes[at];
-
-	head->arg_type = type;
-	head->status = arg->status;
-	head->length = 0;
-	head->mode = arg->mode;
-	head->number = arg->number;
-	at += sizeof(*head);
-	if (length > QUELL_MAX_STRING_BYTES)
-		length = QUELL_MAX_STRING_BYTES;
-	if (length) {
-		/* The padding behind the string shall not be what an earlier event left there. */
-		*(__u64 *)&event->bytes[at + ((length - 1) & (2 * QUELL_MAX_STRING_BYTES - 8))] = 0;
-		long error = bpf_probe_read_kernel(&event->bytes[at], length & (2 * QUELL_MAX_STRING_BYTES - 1),
-						   slot + (arg->start & (QUELL_MAX_STRING_BYTES - 1)));
-
-		if (error) {
-			quell_fault(QUELL_FAULT_EVENT_COPY, error);
-			*flags |= QUELL_EVENT_CUT;
-			length = 0;
-		}
-		head->length = length;
-	}
-	return at + quell_round_up_8(length);
-}
-
-static __always_inline __u64 quell_start_ns(struct task_struct *leader)
-{
-	struct task_struct___before_5_5 *old = (void *)leader;
-	__u64 start_ns = 0;
-
-	if (bpf_core_field_exists(leader->start_boottime))
-		quell_read(&start_ns, &leader->start_boottime, QUELL_FAULT_TASK);
-	else
-		quell_read(&start_ns, &old->real_start_time, QUELL_FAULT_TASK);
-	return start_ns;
-}
 
 static __always_inline void quell_fill_head(struct quell_event_head *head, const struct quell_call *call)
 {
@@ -64,6 +14,10 @@ static __always_inline void quell_fill_head(struct quell_event_head *head, const
 	struct pid_namespace *ns = 0;
 
 	head->version = QUELL_EVENT_VERSION;
+	head->kind = QUELL_EVENT_CALL;
+	head->target = call->target;
+	head->error = call->error;
+	head->copied = config.return_copies;
 	head->time_ns = quell_now();
 	head->hook = config.hook;
 	head->selector = call->selector;
@@ -111,21 +65,58 @@ static __always_inline __u32 quell_append_stack(void *context, struct quell_even
 	return (length / sizeof(__u64)) & (2 * QUELL_MAX_FRAMES - 1);
 }
 
-static __always_inline void quell_post(void *context, struct quell_call *call)
+/* Hands an event of at most `most` bytes, a constant, to the buffer for the agent. */
+static __always_inline void quell_output(void *context, void *event, __u64 length, __u64 most)
 {
-	__u32 zero = 0;
-	struct quell_event_buffer *event = bpf_map_lookup_elem(&event_heap, &zero);
+	/* Here, and hidden from the compiler, so that the verifier sees it on the register that the helper gets. */
+	quell_opaque(length);
+	if (length > most)
+		length = most;
+#ifdef QUELL_PERF_BUFFER
+	long error = bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU, event, length);
+#else
+	long error = bpf_ringbuf_output(&events, event, length, 0);
+#endif
 
-	if (!event) {
-		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
+	if (error) {
+		quell_fault(QUELL_FAULT_RING_OUTPUT, error);
 		quell_count(lost);
-		return;
+	} else {
+		quell_count(posted);
 	}
-	if ((config.flags & QUELL_HOOK_RATE_LIMITS) && call->rate_ms &&
-	    quell_is_held_back(call, (struct quell_rate_key *)event->bytes)) {
-		quell_count(rate_limited);
-		return;
+}
+
+/* Ends the event at `at`. Gives its length, which is no more than its memory. */
+static __always_inline __u32 quell_end_event(struct quell_event_head *head, __u32 at, __u32 flags)
+{
+	head->flags |= flags;
+	if (at > QUELL_EVENT_BYTES)
+		at = QUELL_EVENT_BYTES;
+	head->length = at;
+	return at;
+}
+
+/* Appends an argument, or as much of it as what is kept of a call has room for. */
+static __always_inline __u32 quell_append_argument(struct quell_event_buffer *event, __u32 at, __u32 type,
+						   struct quell_arg *arg, const __u8 *slot, __u32 *flags)
+{
+	if (config.flags & QUELL_HOOK_RETURNS) {
+		__u64 room = quell_without(QUELL_KEPT_BYTES - sizeof(struct quell_event_arg), at);
+		__u64 length = arg->length, fits = quell_least(length, room);
+
+		*flags |= quell_below(fits, length) * QUELL_EVENT_CUT;
+		arg->length = fits;
+		if (!room) {
+			*flags |= QUELL_EVENT_CUT;
+			return at;
+		}
 	}
+	return quell_append(event, at, type, arg, slot, flags);
+}
+
+/* The whole event, as far as it is known when the function is entered. Gives its length. */
+static __always_inline __u32 quell_compose(void *context, struct quell_call *call, struct quell_event_buffer *event)
+{
 	struct quell_event_head *head = (struct quell_event_head *)event->bytes;
 	__u32 at = sizeof(*head);
 	__u32 flags = 0;
@@ -141,30 +132,15 @@ static __always_inline void quell_post(void *context, struct quell_call *call)
 			at += head->user_frames * sizeof(__u64);
 		}
 	}
-	at = quell_append(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_SUBJECT_EXECUTABLE],
-			  &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES], &flags);
+	at = quell_append_argument(event, at, QUELL_TYPE_PATH, &call->arg[QUELL_SUBJECT_EXECUTABLE],
+				   &call->slot[QUELL_SUBJECT_EXECUTABLE * QUELL_SLOT_BYTES], &flags);
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
-		if (i < config.args)
-			at = quell_append(event, at, config.arg_type[i], &call->arg[i],
-					  &call->slot[i * QUELL_SLOT_BYTES], &flags);
+		if (i < config.args && !((config.return_copies >> i) & 1))
+			at = quell_append_argument(event, at, config.arg_type[i], &call->arg[i],
+						   &call->slot[i * QUELL_SLOT_BYTES], &flags);
 	}
-	head->flags |= flags;
-	if (at > QUELL_EVENT_BYTES)
-		at = QUELL_EVENT_BYTES;
-	head->length = at;
-#ifdef QUELL_PERF_BUFFER
-	long error = bpf_perf_event_output(context, &events, BPF_F_CURRENT_CPU, event->bytes, at);
-#else
-	long error = bpf_ringbuf_output(&events, event->bytes, at, 0);
-#endif
-
-	if (error) {
-		quell_fault(QUELL_FAULT_RING_OUTPUT, error);
-		quell_count(lost);
-	} else {
-		quell_count(posted);
-	}
+	return quell_end_event(head, at, flags);
 }
 
 #endif

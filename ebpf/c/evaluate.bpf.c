@@ -7,7 +7,10 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#define QUELL_CONTEXT_WORDS
+
 #include "arguments.h"
+#include "early.h"
 #include "steps.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -30,7 +33,7 @@ static __always_inline int quell_answer_of(struct quell_call *call)
 SEC("raw_tp")
 int evaluate(void *context)
 {
-	struct quell_call *call = quell_heap();
+	struct quell_call *call = quell_heap(context);
 	const __u8 *filter = quell_filter_bytes();
 
 	if (!call || !filter)
@@ -51,7 +54,7 @@ int evaluate(void *context)
 SEC("raw_tp")
 int evaluate_search(void *context)
 {
-	struct quell_call *call = quell_heap();
+	struct quell_call *call = quell_heap(context);
 
 	if (!call)
 		return 0;
@@ -68,7 +71,7 @@ int evaluate_search(void *context)
 SEC("raw_tp")
 int evaluate_filter(void *context)
 {
-	struct quell_call *call = quell_heap();
+	struct quell_call *call = quell_heap(context);
 	const __u8 *filter = quell_filter_bytes();
 
 	if (!call || !filter)
@@ -90,7 +93,7 @@ int evaluate_filter(void *context)
 SEC("raw_tp")
 int walk_descriptor(__u64 *context)
 {
-	struct quell_call *call = quell_heap();
+	struct quell_call *call = quell_heap(context);
 
 	if (!call)
 		return 0;
@@ -109,7 +112,7 @@ int walk_descriptor(__u64 *context)
 SEC("raw_tp")
 int read_given(__u64 *context)
 {
-	struct quell_call *call = quell_heap();
+	struct quell_call *call = quell_heap(context);
 
 	if (!call)
 		return 0;
@@ -117,4 +120,12 @@ int read_given(__u64 *context)
 
 	quell_read_argument(config.arg_type[0], context[0], context[1], arg, call->slot);
 	return arg->status | (arg->length & 0xffff) << 8;
+}
+
+/* The early look at the first argument that the caller gives. The answer is 1 for a call that is seen to match nothing, and 2 for
+ * one that has to go the whole way. */
+SEC("raw_tp")
+int look_early(__u64 *context)
+{
+	return quell_early_no(context) ? 1 : 2;
 }

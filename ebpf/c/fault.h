@@ -7,6 +7,7 @@
 #define QUELL_ENOENT 2
 #define QUELL_ESRCH 3
 #define QUELL_E2BIG 7
+#define QUELL_EBUSY 16
 #define QUELL_EINVAL 22
 
 /* Counts `error`, which is negative, at `site`, which is a constant. */
@@ -30,42 +31,6 @@ static __always_inline void quell_fault(__u32 site, long error)
 			quell_fault((site), __error);                                                      \
 		__error == 0;                                                                              \
 	})
-
-static __always_inline struct quell_call *quell_heap(void)
-{
-	__u32 zero = 0;
-	struct quell_call *call = bpf_map_lookup_elem(&process_call_heap, &zero);
-
-	if (!call)
-		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
-	return call;
-}
-
-static __always_inline const __u8 *quell_filter_bytes(void)
-{
-	__u32 zero = 0;
-	struct quell_filter *filter = bpf_map_lookup_elem(&filter_map, &zero);
-
-	if (!filter) {
-		quell_fault(QUELL_FAULT_MAP_LOOKUP, -QUELL_ENOENT);
-		return 0;
-	}
-	return filter->bytes;
-}
-
-/* Goes on to a stage. Comes back only when the tail call failed, which is counted. */
-static __always_inline void quell_go(void *context, __u32 stage)
-{
-	bpf_tail_call(context, &kprobe_calls, stage);
-	quell_fault(QUELL_FAULT_TAIL_CALL, -(long)stage);
-}
-
-/* Ends a call that no stage has decided. */
-static __always_inline int quell_abort(void)
-{
-	quell_count(aborted);
-	return 0;
-}
 
 /* The clock of events, and of their rate limits. Kernels without ring buffers do not have CLOCK_BOOTTIME for programs either:
  * both came with Linux 5.8. */

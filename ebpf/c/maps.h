@@ -12,6 +12,9 @@ const volatile struct quell_hook_config config = {};
 struct quell_hook_counters counters = {};
 struct quell_fault_row faults[QUELL_FAULT_SITES] = {};
 
+/* Where the initial mount namespace is, once the early look has seen it. */
+__u64 initial_mounts = 0;
+
 /* Never read: a pointer to every record that no map or global names, so that the compiler describes it in BTF, where
  * the agent compares the layout with its own before it attaches. */
 union quell_described {
@@ -31,6 +34,10 @@ union quell_described {
 	struct quell_connection connection;
 	struct quell_event_head event_head;
 	struct quell_event_arg event_arg;
+	struct quell_process_details process_details;
+	struct quell_process_entry process_entry;
+	struct quell_enforcer_note enforcer_note;
+	struct quell_kept_key kept_key;
 };
 const union quell_described *quell_described __attribute__((unused));
 
@@ -98,11 +105,52 @@ struct {
 /* Stages behind the gateway. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, QUELL_STAGE_POST + 1);
+	__uint(max_entries, QUELL_STAGE_RETURN_POST + 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } kprobe_calls SEC(".maps");
 
+/* Stages behind the return of a function. Where entry and exit are programs of different kinds, they cannot be called from
+ * one array. */
+#ifdef QUELL_OWN_RETURN_CALLS
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, QUELL_STAGE_RETURN_POST + 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} return_calls SEC(".maps");
+#else
+#define return_calls kprobe_calls
+#endif
+
+/* One whole string may start at the last byte before the fill mark. */
+struct quell_event_buffer {
+	__u8 bytes[QUELL_EVENT_BYTES + sizeof(struct quell_event_arg)];
+};
+
+#ifdef QUELL_CLAIMED
+/* The calls under way on a CPU; shared by all hooks whose programs may interrupt each other, as the two below are. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct quell_claims);
+} claims SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, QUELL_MAX_CALLS);
+	__type(key, __u32);
+	__type(value, struct quell_call);
+} claimed_call_heap SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, QUELL_MAX_CALLS);
+	__type(key, __u32);
+	__type(value, struct quell_event_buffer);
+} claimed_event_heap SEC(".maps");
+#else
 /* The call on its way through the stages; shared by all hooks. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -111,11 +159,6 @@ struct {
 	__type(value, struct quell_call);
 } process_call_heap SEC(".maps");
 
-/* One whole string may start at the last byte before the fill mark. */
-struct quell_event_buffer {
-	__u8 bytes[QUELL_EVENT_BYTES + sizeof(struct quell_event_arg)];
-};
-
 /* The event under construction; shared by all hooks. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -123,6 +166,26 @@ struct {
 	__type(key, __u32);
 	__type(value, struct quell_event_buffer);
 } event_heap SEC(".maps");
+#endif
+
+#ifdef QUELL_OVERRIDES
+/* The error that a call shall return, from the program that decides to the one that says so. */
+struct quell_refusal {
+	/* Whose call it is: the thread, and its stack. */
+	__u64 thread;
+	__u64 stack;
+	/* Negative; 0: none. */
+	__s32 error;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct quell_refusal);
+} refusals SEC(".maps");
+#endif
 
 /* Events to the agent; shared by all hooks. */
 #ifdef QUELL_PERF_BUFFER

@@ -66,26 +66,29 @@ static __always_inline __u64 quell_whose(__u32 scope)
 	return scope == QUELL_RATE_PROCESS ? ids >> 32 : ids;
 }
 
-/* Whether an event like this one was posted within the time that the selector says. `key` is memory of a map; it is as good
- * as any that is written anew for every event. */
-static __always_inline bool quell_is_held_back(struct quell_call *call, struct quell_rate_key *key)
+/* What tells this event from others. `key` is memory of a map; it is as good as any that is written anew for every event. */
+static __always_inline void quell_rate_key_of(struct quell_call *call, struct quell_rate_key *key)
 {
-	__u64 now = quell_now();
-
 	key->selector = call->selector;
 	key->scope = call->rate_scope;
 	key->whose = quell_whose(call->rate_scope);
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_MAX_ARGS; i++) {
-		if (i < config.args)
+		if (i < config.args && !((config.return_copies >> i) & 1))
 			quell_rate_argument(&key->arg[i], config.arg_type[i], &call->arg[i],
 					    &call->slot[i * QUELL_SLOT_BYTES]);
 		else
 			__builtin_memset(&key->arg[i], 0, sizeof(key->arg[i]));
 	}
+}
+
+/* Whether an event like this one was posted within the last `rate_ms` milliseconds; if not, it is now. */
+static __always_inline bool quell_is_held_back(const struct quell_rate_key *key, __u32 rate_ms)
+{
+	__u64 now = quell_now();
 	const __u64 *last = bpf_map_lookup_elem(&rate_limits, key);
 
-	if (last && now - *last < call->rate_ms * QUELL_NS_PER_MS)
+	if (last && now - *last < rate_ms * QUELL_NS_PER_MS)
 		return true;
 	long error = bpf_map_update_elem(&rate_limits, key, &now, BPF_ANY);
 

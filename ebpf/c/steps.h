@@ -117,4 +117,22 @@ static __always_inline __u32 quell_step_filter(struct quell_call *call, const __
 	return step;
 }
 
+/* matchReturnArgs of the selector at `at`, which matched when the function was entered. What is undecided goes as it goes there. */
+static __always_inline __u32 quell_step_return(struct quell_call *call, const __u8 *filter, __u32 at,
+					       const volatile struct quell_hook_config *config)
+{
+	__u32 result = quell_match_returned(filter, at, call, config);
+	__u32 enforces = quell_filter_u32(filter, at + 4) & QUELL_SELECTOR_ENFORCES;
+
+	if (result == QUELL_MATCH_MALFORMED)
+		return QUELL_STEP_MALFORMED | QUELL_STEP_NO_MATCH;
+	if (result == QUELL_MATCH_UNDECIDED && enforces) {
+		call->flags |= QUELL_EVENT_FAILED_CLOSED;
+		return QUELL_STEP_MATCHED;
+	}
+	if (result == QUELL_MATCH_UNDECIDED || result == QUELL_MATCH_UNREADABLE)
+		call->flags |= QUELL_EVENT_UNREADABLE;
+	return result == QUELL_MATCH_YES ? QUELL_STEP_MATCHED : QUELL_STEP_NO_MATCH;
+}
+
 #endif

@@ -3,51 +3,7 @@
 #define QUELL_SUBJECTS_H
 
 #include "arguments.h"
-#include "process.h"
-
-static __always_inline void quell_begin_subject(struct quell_arg *arg)
-{
-	arg->status = QUELL_ARG_KERNEL_FAULT;
-	arg->mode = 0;
-	arg->start = 0;
-	arg->length = 0;
-	arg->number = 0;
-}
-
-/* A program that runs from memory is called what /proc/PID/exe calls it, "/memfd:NAME": no file of the machine, so that it is
- * in no list of paths and outside of every one. */
-static __always_inline void quell_read_memory_name(struct file *file, struct quell_arg *arg, __u8 *slot)
-{
-	volatile __u32 *start = &arg->start;
-	struct dentry *dentry = 0;
-
-	if (!quell_read(&dentry, &file->f_path.dentry, QUELL_FAULT_FILE)) {
-		arg->status = QUELL_ARG_KERNEL_FAULT;
-		return;
-	}
-	*start = QUELL_MAX_STRING_BYTES;
-	quell_walked(quell_prepend(dentry, start, slot), arg, slot);
-}
-
-/* The path of a process's executable; kernel threads have none. */
-static __always_inline void quell_read_executable(struct task_struct *task, struct quell_arg *arg, __u8 *slot)
-{
-	struct mm_struct *mm = 0;
-	struct file *file = 0;
-
-	quell_begin_subject(arg);
-	if (!quell_read(&mm, &task->mm, QUELL_FAULT_TASK))
-		return;
-	if (!mm) {
-		arg->status = QUELL_ARG_NO_PATH;
-		return;
-	}
-	if (!quell_read(&file, &mm->exe_file, QUELL_FAULT_TASK))
-		return;
-	quell_read_file(file, arg, slot);
-	if (arg->status == QUELL_ARG_NO_PATH && file)
-		quell_read_memory_name(file, arg, slot);
-}
+#include "tracked.h"
 
 static __always_inline void quell_read_executables(struct quell_call *call, __u32 wanted)
 {
@@ -66,7 +22,7 @@ static __always_inline void quell_read_executables(struct quell_call *call, __u3
 	}
 }
 
-/* Notes the number of the namespace that `field` of the task's nsproxy points to. */
+/* Notes the number of the namespace that `field` of the task's nsproxy points to; 0 where the kernel is built without such ones. */
 #define quell_read_namespace(call, nsproxy, subject, field)                                                \
 	({                                                                                                 \
 		struct quell_arg *__arg = &(call)->arg[subject];                                           \
@@ -74,7 +30,7 @@ static __always_inline void quell_read_executables(struct quell_call *call, __u3
 		__u32 __inum = 0;                                                                          \
 		quell_begin_subject(__arg);                                                                \
 		if (quell_read(&__ns, &(nsproxy)->field, QUELL_FAULT_TASK) &&                              \
-		    quell_read(&__inum, &__ns->ns.inum, QUELL_FAULT_TASK))                                 \
+		    (!__ns || quell_read(&__inum, &__ns->ns.inum, QUELL_FAULT_TASK)))                      \
 			quell_set_number(__arg, __inum);                                                   \
 	})
 
@@ -161,6 +117,9 @@ static __always_inline void quell_read_credentials(struct quell_call *call, __u3
 /* Reads the subjects whose bit is set in `wanted`, which is a constant of the hook. */
 static __always_inline void quell_read_subjects(struct quell_call *call, __u32 wanted)
 {
+	wanted = quell_also_wanted(wanted);
+	if ((config.flags & QUELL_HOOK_TRACKED) && (wanted & (1U << QUELL_SUBJECT_FOLLOWED_BINARIES)))
+		quell_read_followed(call);
 	quell_read_arguments(call, wanted);
 	quell_read_executables(call, wanted);
 	if (wanted & QUELL_NSPROXY_SUBJECTS)
@@ -169,6 +128,8 @@ static __always_inline void quell_read_subjects(struct quell_call *call, __u32 w
 		quell_read_pid_namespace(&call->arg[QUELL_SUBJECT_NS_PID]);
 	if (wanted & QUELL_CREDENTIAL_SUBJECTS)
 		quell_read_credentials(call, wanted);
+	if ((config.flags & QUELL_HOOK_TRACKED) && (wanted & QUELL_CHANGE_SUBJECTS))
+		quell_read_changes(call, wanted);
 }
 
 #endif

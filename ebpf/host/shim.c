@@ -1,6 +1,7 @@
 /* The evaluator, built for the host: functions with external linkage around the inline ones of steps.h, and the loop that
  * tail calls are in the kernel. Nothing is decided here. */
 #include "host_types.h"
+#include "quick.h"
 #include "steps.h"
 
 /* ebpf/src/host.rs has the same struct and asserts the same numbers. */
@@ -138,4 +139,26 @@ __u32 quell_host_skip(const __u8 *filter, __u32 at)
 __u32 quell_host_u32(const __u8 *filter, __u32 at)
 {
 	return quell_filter_u32(filter, at);
+}
+
+/* The early look at names as the kernel holds them: which values of a description are left. `word` is what is read of the name. */
+__u32 quell_host_quick_name(const struct quell_hook_config *config, __u32 begin, __u32 length, __u64 word)
+{
+	return quell_quick_fitting(config, begin, length) & quell_quick_equal(config, begin, word);
+}
+
+/* The same of eight bytes of a text. */
+__u32 quell_host_quick_text(const struct quell_hook_config *config, __u32 begin, __u64 word)
+{
+	return quell_quick_equal(config, begin, word);
+}
+
+__u32 quell_host_quick_tail_from(__u32 length)
+{
+	return quell_quick_tail_from(length);
+}
+
+__u64 quell_host_quick_tail(__u64 word, __u32 length)
+{
+	return quell_quick_tail(word, length);
 }

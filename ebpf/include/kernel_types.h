@@ -22,6 +22,16 @@ struct quell_atomic64 {
 	__s64 counter;
 };
 
+/* atomic_t of the kernel. */
+struct quell_atomic {
+	__s32 counter;
+};
+
+/* kuid_t and kgid_t of the kernel. */
+struct quell_kernel_id {
+	__u32 number;
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct qstr {
@@ -101,6 +111,8 @@ struct files_struct {
 
 struct mm_struct {
 	struct file *exe_file;
+	unsigned long arg_start;
+	unsigned long arg_end;
 };
 
 struct pid_namespace {
@@ -144,6 +156,10 @@ struct nsproxy {
 };
 
 struct cred {
+	struct quell_kernel_id uid;
+	struct quell_kernel_id gid;
+	struct quell_kernel_id euid;
+	struct quell_kernel_id egid;
 	struct quell_kernel_cap cap_inheritable;
 	struct quell_kernel_cap cap_permitted;
 	struct quell_kernel_cap cap_effective;
@@ -164,8 +180,17 @@ struct thread_info {
 	__u32 status;
 };
 
+struct signal_struct {
+	/* Threads that have not begun to exit. */
+	struct quell_atomic live;
+	/* Of an exit of the whole group. */
+	int group_exit_code;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	int exit_code;
+	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
@@ -176,6 +201,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct cred *cred;
+	struct signal_struct *signal;
 };
 
 /* Before Linux 5.5 (commit cf25e24db61c) start_boottime was called real_start_time. */

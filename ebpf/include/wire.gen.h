@@ -64,6 +64,28 @@
 #define QUELL_RING_BYTES 1048576
 /* Pages of the perf buffer of each CPU, where the kernel has no ring buffer; a power of two. */
 #define QUELL_PERF_PAGES 64
+/* Functions that one load of a hook serves by comparing addresses: the entries of one system call in every ABI. */
+#define QUELL_MAX_TARGETS 4
+/* Steps of one `resolve`. */
+#define QUELL_MAX_STEPS 10
+/* Values of all selectors together that the early look compares; a hook with more of them, or with a set, has none. */
+#define QUELL_MAX_QUICK 8
+/* Directory entries that the early look goes up at most; deeper paths go the whole way. So few never make a path too long. */
+#define QUELL_MAX_QUICK_STEPS 16
+/* Sets of followChildren per hook. */
+#define QUELL_MAX_FOLLOWED 8
+/* Words of arguments that are kept of a call. */
+#define QUELL_MAX_WORDS 6
+/* Calls that may be under way on one CPU at a time, where the kernel lets programs interrupt or preempt each other. */
+#define QUELL_MAX_CALLS 8
+/* Calls that are kept until their function returns, per hook; the one that has waited longest is forgotten first. */
+#define QUELL_MAX_KEPT 1024
+/* Bytes of the event of a kept call; what does not fit is cut, and the event says so. */
+#define QUELL_KEPT_BYTES 8192
+/* Processes in the table of processes; more of them are looked up otherwise, and counted. */
+#define QUELL_MAX_PROCESSES 32768
+/* Notes for enforcers that may be open at a time. */
+#define QUELL_MAX_NOTES 8192
 /* Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first. */
 #define QUELL_MAX_RATE_KEYS 4096
 /* Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of
@@ -400,6 +422,12 @@
 #define QUELL_STAGE_ACTIONS 4
 /* Builds and posts the event. */
 #define QUELL_STAGE_POST 5
+/* Searches what the function returned for the values of one SubString entry. */
+#define QUELL_STAGE_RETURN_SEARCH 6
+/* matchReturnArgs of the selector that matched at the entry, and its matchReturnActions. */
+#define QUELL_STAGE_RETURN 7
+/* Completes the event of a kept call and posts it. */
+#define QUELL_STAGE_RETURN_POST 8
 
 /* Verdicts of the process filter */
 /* No selector can match: nothing more is read. */
@@ -448,6 +476,19 @@
 #define QUELL_FAULT_STACK 17
 /* Noting when an event was last posted, for its rate limit. */
 #define QUELL_FAULT_RATE_LIMIT 18
+/* `bpf_override_return`. */
+#define QUELL_FAULT_OVERRIDE 19
+/* Following `resolve` from a structure to the next. */
+#define QUELL_FAULT_RESOLVE 20
+/* Keeping a call until its function returns, or a note for an enforcer. */
+#define QUELL_FAULT_KEEP 21
+/* The table of processes. */
+#define QUELL_FAULT_PROCESS 22
+/* Finding scratch memory of its own for a call; errno is EBUSY. */
+#define QUELL_FAULT_CLAIM 23
+/* What the kernel gives to a program: the record of a tracepoint, the arguments of a static probe, and at which of the
+ * hook's targets it is (ENOENT: at none). */
+#define QUELL_FAULT_CONTEXT 24
 
 /* Kinds of sets */
 /* Numbers: a hash table of NumberKey. */
@@ -461,11 +502,43 @@
 /* Networks: an LPM trie of NetworkKey. */
 #define QUELL_SET_NETWORKS 4
 
+/* Conventions of targets */
+/* Arguments of a function, in the order of its prototype. */
+#define QUELL_CONVENTION_FUNCTION 0
+/* The entry of a 64-bit system call: the first argument points to the saved registers (di, si, dx, r10, r8, r9). */
+#define QUELL_CONVENTION_SYSCALL64 1
+/* The entry of a 32-bit one: the same with bx, cx, dx, si, di, bp, of which 32 bits count. */
+#define QUELL_CONVENTION_SYSCALL32 2
+/* The record of a tracepoint: `arg_index` is the offset of the field, `arg_width` its bytes. */
+#define QUELL_CONVENTION_RECORD 3
+/* A static probe of a program (USDT): arguments as its note describes them. */
+#define QUELL_CONVENTION_STATIC_PROBE 4
+
+/* Early looks */
+/* Nothing: every call goes through the stages. */
+#define QUELL_QUICK_NOTHING 0
+/* The last name of a path. */
+#define QUELL_QUICK_LAST 1
+/* The first two names of a path. */
+#define QUELL_QUICK_FIRST 2
+/* The first bytes of a text of the caller. */
+#define QUELL_QUICK_TEXT 3
+
+/* Sources of arguments */
+/* An argument of the target. */
+#define QUELL_SOURCE_ARGUMENT 0
+/* What the function returned. */
+#define QUELL_SOURCE_RETURNED 1
+/* The calling task's `struct task_struct`. */
+#define QUELL_SOURCE_CURRENT_TASK 2
+/* The registers at the hook, `struct pt_regs`. */
+#define QUELL_SOURCE_REGISTERS 3
+
 /* Hook flags */
 /* Number of fault sites. */
-#define QUELL_FAULT_SITES 19
-/* Hook flag: the function is a system-call entry, whose arguments are in the registers its argument points to. */
-#define QUELL_HOOK_SYSCALL 1
+#define QUELL_FAULT_SITES 25
+/* Hook flag: pointers among the arguments are the caller's: a system call, or a probe of a program. */
+#define QUELL_HOOK_USER_MEMORY 1
 /* Hook flag: some matchPIDs entry looks at ancestors. */
 #define QUELL_HOOK_FOLLOW_FORKS 2
 /* Hook flag: some matchPIDs entry looks at ids of a PID namespace. */
@@ -476,12 +549,37 @@
 #define QUELL_HOOK_RATE_LIMITS 16
 /* Hook flag: some selector's events carry stacks. */
 #define QUELL_HOOK_STACKS 32
+/* Hook flag: the return is looked at too; a matching call is kept until its function returns. */
+#define QUELL_HOOK_RETURNS 64
+/* Hook flag: a filter needs what the table of processes knows (followChildren, changes since exec, followForks). */
+#define QUELL_HOOK_TRACKED 128
+/* Hook flag: some selector refuses the call. */
+#define QUELL_HOOK_OVERRIDES 256
+/* Hook flag: some selector leaves a note for an enforcer. */
+#define QUELL_HOOK_NOTIFIES 512
+/* Hook flag: this hook is an enforcer: it acts on notes and has no selectors. */
+#define QUELL_HOOK_ENFORCER 1024
+/* Hook flag: which target it is stands in the attach cookie, not in `target_address`. */
+#define QUELL_HOOK_COOKIES 2048
+/* Hook flag, of the programs that keep the table of processes: they tell of every execution and every end. */
+#define QUELL_HOOK_PROCESS_EVENTS 4096
+/* Bytes behind the start of a function in which its probe is: behind the landing pad of indirect branches, and one more,
+ * because the instruction pointer is behind the breakpoint. */
+#define QUELL_TARGET_BYTES 32
 /* `arg_size` of an argument without a size argument. */
 #define QUELL_NO_SIZE_ARG 255
 
+/* Kinds of events */
+/* A call that a hook saw. */
+#define QUELL_EVENT_CALL 0
+/* A process executed a program. */
+#define QUELL_EVENT_EXEC 1
+/* A process ended. */
+#define QUELL_EVENT_EXIT 2
+
 /* Event flags */
 /* Version of the record; the agent refuses another one. */
-#define QUELL_EVENT_VERSION 2
+#define QUELL_EVENT_VERSION 3
 /* Event flag: an argument did not decide the selector, which enforces, and so counted as a match. */
 #define QUELL_EVENT_FAILED_CLOSED 1
 /* Event flag: no selector matched, but an argument of one could not be read. */
@@ -492,12 +590,35 @@
 #define QUELL_EVENT_MONITORED 8
 /* Event flag: `time_ns` is of CLOCK_MONOTONIC, on kernels that have no other clock for programs (before Linux 5.8). */
 #define QUELL_EVENT_MONOTONIC 16
+/* Event flag: the function has returned; what it returned is one more argument, the last one. */
+#define QUELL_EVENT_RETURNED 32
+/* Event flag: the call was refused with `error`. */
+#define QUELL_EVENT_REFUSED 64
 /* Frames of one stack that an event carries at most. */
 #define QUELL_MAX_FRAMES 32
 /* `signal_result` when no signal was sent. */
 #define QUELL_SIGNAL_NOT_SENT 1
 /* `selector` when none matched. */
 #define QUELL_NO_SELECTOR 255
+
+/* Flags of processes */
+/* Process flag: it was there before the table; its entry is from /proc, its ancestors are its parents of then. */
+#define QUELL_PROCESS_SCANNED 1
+/* Process flag: its ancestors are more than the entry has room for. */
+#define QUELL_PROCESS_ANCESTORS_CUT 2
+/* Process flag: what its namespaces and capabilities were when it executed its program, or when the table first saw it, could
+ * not be read. */
+#define QUELL_PROCESS_AT_EXEC_UNKNOWN 4
+/* Process flag: the path of some program that it, or a process that it descends from, ran could not be read whole, so that
+ * a bit missing in `followed` says nothing. */
+#define QUELL_PROCESS_FOLLOWED_UNKNOWN 8
+/* Nanoseconds of a clock tick (USER_HZ is 100 on x86-64), to which starts of processes in /proc are rounded down; so is
+ * `start_ns` of a process with PROCESS_SCANNED. */
+#define QUELL_PROCESS_TICK_NS 10000000
+/* Nanoseconds for which a note for an enforcer holds: the call that it is about is under way. */
+#define QUELL_NOTE_AGE_NS 1000000000
+/* Bytes of a program's arguments in the event of its execution. */
+#define QUELL_PROCESS_ARGUMENT_BYTES 256
 
 /* Groups: bit N is the member with number N */
 /* Hold when no value makes another operator hold; of Mask, NotMask does. */
@@ -803,18 +924,73 @@ struct quell_hook_config {
 	__u32 set_kinds;
 	/* Process id of the agent in the initial PID namespace, whose own calls are let through; 0 when it has none. */
 	__u32 agent_tgid;
-	/* Zero. */
-	__u32 reserved;
+	/* Targets that one load of this hook serves, at least 1. */
+	__u32 targets;
+	/* Per target: its address, by which a program with several knows where it is; 0 where there is only one. */
+	__u64 target_address[4];
+	/* Per target: bytes behind that in which its probe is, TARGET_BYTES, or fewer where the next target begins before. */
+	__u32 target_bytes[4];
+	/* Per target: where its arguments are (CONVENTION_*); with HOOK_COOKIES, the first one holds for all. */
+	__u32 target_convention[4];
+	/* Parameters of the function by the kernel's type information: how many words a trampoline's context has. 0 elsewhere. */
+	__u32 parameters;
+	/* Type of what the function returns, as the policy names it; the type Nop when it does not. */
+	__u32 return_type;
+	/* Bit N: argument N is read again when the function returns, because the function fills it (`returnCopy`). One without a
+	 * size argument has as many bytes as the function says that it returned. */
+	__u32 return_copies;
+	/* Bit N: argument N comes from the kernel's own structures, so that its pointers may be the kernel's in spite of
+	 * HOOK_USER_MEMORY. */
+	__u32 kernel_args;
+	/* Sets of followChildren that this hook has: how many of the next two rows are used. */
+	__u32 followed;
+	/* Per followed set: its number in this hook, from 1. */
+	__u32 followed_set[8];
+	/* Per followed set: its bit in the table of processes. */
+	__u32 followed_bit[8];
 	/* Per argument: its type. */
 	__u32 arg_type[5];
-	/* Per argument: which argument of the function it is, from 0. */
+	/* Per argument: where it starts from (SOURCE_*). */
+	__u32 arg_source[5];
+	/* Per argument: bytes to read where that is not a word: a field of a tracepoint's record, the last step of `resolve`; else 0. */
+	__u32 arg_width[5];
+	/* Per argument: steps of `resolve`, 0 for the argument itself. */
+	__u32 arg_steps[5];
+	/* MAX_STEPS per argument: byte offsets. A word is read at each but the last; at the last, `arg_width` bytes are, or with 0
+	 * the address itself is the argument. */
+	__u32 arg_step[50];
+	/* Per argument: which argument of the target it is, from 0; at a tracepoint the offset of the field in bytes. */
 	__u32 arg_index[5];
-	/* Per argument: which argument of the function holds its size or its count, from 0, or NO_SIZE_ARG. */
+	/* Per argument: which argument of the target holds its size or its count, from 0 (at a tracepoint the field's offset), or
+	 * NO_SIZE_ARG. */
 	__u32 arg_size[5];
 	/* Per argument: bits of the size in that argument; what is above them is not part of the size. */
 	__u32 arg_size_bits[5];
+	/* What the early look is at (QUICK_*). */
+	__u32 quick;
+	/* Which argument of the target it looks at, from 0. */
+	__u32 quick_index;
+	/* The type of that argument. */
+	__u32 quick_type;
+	/* 1: the argument's type is the kernel's own, and what it points to is read by plain loads. */
+	__u32 quick_typed;
+	/* Zero. */
+	__u32 reserved;
+	/* Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does. */
+	__u32 quick_values;
+	/* Bit N: name N has just `quick_length` bytes, and not at least as many. */
+	__u32 quick_exact;
+	/* Inode number of the initial mount namespace, which lives as long as the kernel; 0 when it is not known. */
+	__u32 quick_mounts;
+	/* Per name (first or only names of all values, then second ones): its bytes. */
+	__u32 quick_length[16];
+	/* Per name: eight bytes of it, the last ones of a last name, else the first ones. Of a text: its first eight, and from
+	 * MAX_QUICK on the next eight. */
+	__u64 quick_word[16];
+	/* Per name: the bits of the word that count. */
+	__u64 quick_mask[16];
 };
-_Static_assert(sizeof(struct quell_hook_config) == 168, "size of quell_hook_config");
+_Static_assert(sizeof(struct quell_hook_config) == 928, "size of quell_hook_config");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, operators) == 0, "offset of quell_hook_config.operators");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, types) == 8, "offset of quell_hook_config.types");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 16, "offset of quell_hook_config.hook");
@@ -834,15 +1010,42 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, actions) == 68, "off
 _Static_assert(__builtin_offsetof(struct quell_hook_config, filtered) == 72, "offset of quell_hook_config.filtered");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, set_kinds) == 76, "offset of quell_hook_config.set_kinds");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, agent_tgid) == 80, "offset of quell_hook_config.agent_tgid");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 84, "offset of quell_hook_config.reserved");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 88, "offset of quell_hook_config.arg_type");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 108, "offset of quell_hook_config.arg_index");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 128, "offset of quell_hook_config.arg_size");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 148, "offset of quell_hook_config.arg_size_bits");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, targets) == 84, "offset of quell_hook_config.targets");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, target_address) == 88, "offset of quell_hook_config.target_address");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, target_bytes) == 120, "offset of quell_hook_config.target_bytes");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, target_convention) == 136, "offset of quell_hook_config.target_convention");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, parameters) == 152, "offset of quell_hook_config.parameters");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, return_type) == 156, "offset of quell_hook_config.return_type");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, return_copies) == 160, "offset of quell_hook_config.return_copies");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, kernel_args) == 164, "offset of quell_hook_config.kernel_args");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, followed) == 168, "offset of quell_hook_config.followed");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, followed_set) == 172, "offset of quell_hook_config.followed_set");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, followed_bit) == 204, "offset of quell_hook_config.followed_bit");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_type) == 236, "offset of quell_hook_config.arg_type");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_source) == 256, "offset of quell_hook_config.arg_source");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_width) == 276, "offset of quell_hook_config.arg_width");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_steps) == 296, "offset of quell_hook_config.arg_steps");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_step) == 316, "offset of quell_hook_config.arg_step");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_index) == 516, "offset of quell_hook_config.arg_index");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size) == 536, "offset of quell_hook_config.arg_size");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, arg_size_bits) == 556, "offset of quell_hook_config.arg_size_bits");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick) == 576, "offset of quell_hook_config.quick");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_index) == 580, "offset of quell_hook_config.quick_index");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_type) == 584, "offset of quell_hook_config.quick_type");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_typed) == 588, "offset of quell_hook_config.quick_typed");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 592, "offset of quell_hook_config.reserved");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 596, "offset of quell_hook_config.quick_values");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 600, "offset of quell_hook_config.quick_exact");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 604, "offset of quell_hook_config.quick_mounts");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_length) == 608, "offset of quell_hook_config.quick_length");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_word) == 672, "offset of quell_hook_config.quick_word");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mask) == 800, "offset of quell_hook_config.quick_mask");
 
 /* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
- * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited` and
- * `not_posted`: what matched, or could not be decided, ends in one of them. */
+ * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited`,
+ * `not_posted`, `return_rejected` and what is still kept or was forgotten (`kept` less `returned` less `returns_missed`): what
+ * matched, or could not be decided, ends in one of them. A call is forgotten, uncounted, when more than MAX_KEPT wait: mostly
+ * of a thread that has ended in the function. */
 struct quell_hook_counters {
 	/* Calls of the function that the program saw. */
 	__u64 calls;
@@ -878,8 +1081,27 @@ struct quell_hook_counters {
 	__u64 aborted;
 	/* The agent's own calls, which no policy is applied to: it would report and kill itself. */
 	__u64 own;
+	/* Calls refused: the program gave the kernel an error to return instead. */
+	__u64 refused;
+	/* Calls that should have been refused, and the kernel took no error from the program. */
+	__u64 refuse_failed;
+	/* Notes left for an enforcer; at an enforcer: notes acted on. */
+	__u64 notified;
+	/* Notes that could not be left, or that replaced one nobody had acted on; at an enforcer: notes of an earlier process with
+	 * the same ids, and those older than NOTE_AGE_NS, which are for a call that is over. */
+	__u64 notify_failed;
+	/* Matches kept until their function returns. */
+	__u64 kept;
+	/* Of these, seen to return. */
+	__u64 returned;
+	/* Of these, never seen to return: another call of the thread took their place, or there was no room. */
+	__u64 returns_missed;
+	/* Returned, and not what matchReturnArgs asks for. */
+	__u64 return_rejected;
+	/* Calls by processes that the table of processes did not have; they were looked up otherwise. */
+	__u64 untracked;
 };
-_Static_assert(sizeof(struct quell_hook_counters) == 136, "size of quell_hook_counters");
+_Static_assert(sizeof(struct quell_hook_counters) == 208, "size of quell_hook_counters");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, calls) == 0, "offset of quell_hook_counters.calls");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, process_rejected) == 8, "offset of quell_hook_counters.process_rejected");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, filter_rejected) == 16, "offset of quell_hook_counters.filter_rejected");
@@ -897,6 +1119,15 @@ _Static_assert(__builtin_offsetof(struct quell_hook_counters, failed_closed) == 
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, truncated) == 112, "offset of quell_hook_counters.truncated");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, aborted) == 120, "offset of quell_hook_counters.aborted");
 _Static_assert(__builtin_offsetof(struct quell_hook_counters, own) == 128, "offset of quell_hook_counters.own");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, refused) == 136, "offset of quell_hook_counters.refused");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, refuse_failed) == 144, "offset of quell_hook_counters.refuse_failed");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, notified) == 152, "offset of quell_hook_counters.notified");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, notify_failed) == 160, "offset of quell_hook_counters.notify_failed");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, kept) == 168, "offset of quell_hook_counters.kept");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, returned) == 176, "offset of quell_hook_counters.returned");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, returns_missed) == 184, "offset of quell_hook_counters.returns_missed");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, return_rejected) == 192, "offset of quell_hook_counters.return_rejected");
+_Static_assert(__builtin_offsetof(struct quell_hook_counters, untracked) == 200, "offset of quell_hook_counters.untracked");
 
 /* Failed helpers of one fault site by errno. */
 struct quell_fault_row {
@@ -946,12 +1177,21 @@ struct quell_event_head {
 	__u32 kernel_frames;
 	/* Frames of the process's stack behind those. */
 	__u32 user_frames;
+	/* What the event tells of (EVENT_CALL, EVENT_EXEC, EVENT_EXIT). */
+	__u32 kind;
+	/* Which target of the hook was called, from 0. */
+	__u32 target;
+	/* With EVENT_REFUSED: the error that the call returns, negative. */
+	__s32 error;
+	/* Bit N: argument N was left out at the entry of the function, because the function fills it. With EVENT_RETURNED these
+	 * follow the other arguments, in front of what it returned. */
+	__u32 copied;
 	/* Command name, NUL-padded. */
 	__u8 comm[16];
 	/* Parent's command name, NUL-padded. */
 	__u8 parent_comm[16];
 };
-_Static_assert(sizeof(struct quell_event_head) == 120, "size of quell_event_head");
+_Static_assert(sizeof(struct quell_event_head) == 136, "size of quell_event_head");
 _Static_assert(__builtin_offsetof(struct quell_event_head, length) == 0, "offset of quell_event_head.length");
 _Static_assert(__builtin_offsetof(struct quell_event_head, version) == 4, "offset of quell_event_head.version");
 _Static_assert(__builtin_offsetof(struct quell_event_head, time_ns) == 8, "offset of quell_event_head.time_ns");
@@ -971,8 +1211,12 @@ _Static_assert(__builtin_offsetof(struct quell_event_head, args) == 72, "offset 
 _Static_assert(__builtin_offsetof(struct quell_event_head, signal) == 76, "offset of quell_event_head.signal");
 _Static_assert(__builtin_offsetof(struct quell_event_head, kernel_frames) == 80, "offset of quell_event_head.kernel_frames");
 _Static_assert(__builtin_offsetof(struct quell_event_head, user_frames) == 84, "offset of quell_event_head.user_frames");
-_Static_assert(__builtin_offsetof(struct quell_event_head, comm) == 88, "offset of quell_event_head.comm");
-_Static_assert(__builtin_offsetof(struct quell_event_head, parent_comm) == 104, "offset of quell_event_head.parent_comm");
+_Static_assert(__builtin_offsetof(struct quell_event_head, kind) == 88, "offset of quell_event_head.kind");
+_Static_assert(__builtin_offsetof(struct quell_event_head, target) == 92, "offset of quell_event_head.target");
+_Static_assert(__builtin_offsetof(struct quell_event_head, error) == 96, "offset of quell_event_head.error");
+_Static_assert(__builtin_offsetof(struct quell_event_head, copied) == 100, "offset of quell_event_head.copied");
+_Static_assert(__builtin_offsetof(struct quell_event_head, comm) == 104, "offset of quell_event_head.comm");
+_Static_assert(__builtin_offsetof(struct quell_event_head, parent_comm) == 120, "offset of quell_event_head.parent_comm");
 
 /* Head of an argument in an event. */
 struct quell_event_arg {
@@ -993,5 +1237,119 @@ _Static_assert(__builtin_offsetof(struct quell_event_arg, status) == 4, "offset 
 _Static_assert(__builtin_offsetof(struct quell_event_arg, length) == 8, "offset of quell_event_arg.length");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, mode) == 12, "offset of quell_event_arg.mode");
 _Static_assert(__builtin_offsetof(struct quell_event_arg, number) == 16, "offset of quell_event_arg.number");
+
+/* What an event of an execution or an end says beside its head: the bytes of its last argument. */
+struct quell_process_details {
+	/* Permitted capabilities. */
+	__u64 cap_permitted;
+	/* Effective ones. */
+	__u64 cap_effective;
+	/* Inheritable ones. */
+	__u64 cap_inheritable;
+	/* Its id and those of the processes that it descends from by fork, nearest first, in the initial PID namespace. */
+	__u32 ids[10];
+	/* Inode numbers of its namespaces, in the order of the subjects; zeros in the event of an end. */
+	__u32 namespaces[10];
+	/* PROCESS_* bits. */
+	__u32 flags;
+	/* Ancestors in `ids` that are real. */
+	__u32 ancestors;
+	/* Real user id. */
+	__u32 uid;
+	/* Real group id. */
+	__u32 gid;
+	/* Effective user id. */
+	__u32 euid;
+	/* Effective group id. */
+	__u32 egid;
+	/* Of an end: what wait(2) reports; else 0. */
+	__u32 exit_status;
+	/* Zero. */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct quell_process_details) == 136, "size of quell_process_details");
+_Static_assert(__builtin_offsetof(struct quell_process_details, cap_permitted) == 0, "offset of quell_process_details.cap_permitted");
+_Static_assert(__builtin_offsetof(struct quell_process_details, cap_effective) == 8, "offset of quell_process_details.cap_effective");
+_Static_assert(__builtin_offsetof(struct quell_process_details, cap_inheritable) == 16, "offset of quell_process_details.cap_inheritable");
+_Static_assert(__builtin_offsetof(struct quell_process_details, ids) == 24, "offset of quell_process_details.ids");
+_Static_assert(__builtin_offsetof(struct quell_process_details, namespaces) == 64, "offset of quell_process_details.namespaces");
+_Static_assert(__builtin_offsetof(struct quell_process_details, flags) == 104, "offset of quell_process_details.flags");
+_Static_assert(__builtin_offsetof(struct quell_process_details, ancestors) == 108, "offset of quell_process_details.ancestors");
+_Static_assert(__builtin_offsetof(struct quell_process_details, uid) == 112, "offset of quell_process_details.uid");
+_Static_assert(__builtin_offsetof(struct quell_process_details, gid) == 116, "offset of quell_process_details.gid");
+_Static_assert(__builtin_offsetof(struct quell_process_details, euid) == 120, "offset of quell_process_details.euid");
+_Static_assert(__builtin_offsetof(struct quell_process_details, egid) == 124, "offset of quell_process_details.egid");
+_Static_assert(__builtin_offsetof(struct quell_process_details, exit_status) == 128, "offset of quell_process_details.exit_status");
+_Static_assert(__builtin_offsetof(struct quell_process_details, reserved) == 132, "offset of quell_process_details.reserved");
+
+/* One process in the table; the key is its id in the initial PID namespace (u32). */
+struct quell_process_entry {
+	/* Start of the process, CLOCK_BOOTTIME (before Linux 5.5: `real_start_time`), nanoseconds: another one is another process
+	 * that was given the same id. */
+	__u64 start_ns;
+	/* Start of its parent, the same way. */
+	__u64 parent_start_ns;
+	/* Bit N: it, or a process that it descends from by fork, ran a program of the followed set with this bit. */
+	__u64 followed;
+	/* Permitted capabilities when it executed its program or when the table first saw it, whichever is later. */
+	__u64 cap_permitted;
+	/* Effective ones. */
+	__u64 cap_effective;
+	/* Inheritable ones. */
+	__u64 cap_inheritable;
+	/* Its id and those of the processes that it descends from by fork, nearest first; its own where there is none. */
+	__u32 ids[10];
+	/* The same in its own PID namespace, as `quell_process` has them. */
+	__u32 ns_ids[10];
+	/* Inode numbers of its namespaces at the same moment, in the order of the subjects; 0 for kinds that the kernel has none of. */
+	__u32 namespaces[10];
+	/* PROCESS_* bits. */
+	__u32 flags;
+	/* Ancestors in `ids` that are real. */
+	__u32 ancestors;
+};
+_Static_assert(sizeof(struct quell_process_entry) == 176, "size of quell_process_entry");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, start_ns) == 0, "offset of quell_process_entry.start_ns");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, parent_start_ns) == 8, "offset of quell_process_entry.parent_start_ns");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, followed) == 16, "offset of quell_process_entry.followed");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, cap_permitted) == 24, "offset of quell_process_entry.cap_permitted");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, cap_effective) == 32, "offset of quell_process_entry.cap_effective");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, cap_inheritable) == 40, "offset of quell_process_entry.cap_inheritable");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, ids) == 48, "offset of quell_process_entry.ids");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, ns_ids) == 88, "offset of quell_process_entry.ns_ids");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, namespaces) == 128, "offset of quell_process_entry.namespaces");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, flags) == 168, "offset of quell_process_entry.flags");
+_Static_assert(__builtin_offsetof(struct quell_process_entry, ancestors) == 172, "offset of quell_process_entry.ancestors");
+
+/* What an enforcer shall do with the next call of a thread; the key is its thread and process id (u64). */
+struct quell_enforcer_note {
+	/* Start of the thread's process, as in ProcessEntry: ids come again. */
+	__u64 start_ns;
+	/* When it was left, CLOCK_MONOTONIC, nanoseconds. */
+	__u64 time_ns;
+	/* The error to return, negative; 0: the call goes on. */
+	__s32 error;
+	/* The signal to send; 0: none. */
+	__u32 signal;
+};
+_Static_assert(sizeof(struct quell_enforcer_note) == 24, "size of quell_enforcer_note");
+_Static_assert(__builtin_offsetof(struct quell_enforcer_note, start_ns) == 0, "offset of quell_enforcer_note.start_ns");
+_Static_assert(__builtin_offsetof(struct quell_enforcer_note, time_ns) == 8, "offset of quell_enforcer_note.time_ns");
+_Static_assert(__builtin_offsetof(struct quell_enforcer_note, error) == 16, "offset of quell_enforcer_note.error");
+_Static_assert(__builtin_offsetof(struct quell_enforcer_note, signal) == 20, "offset of quell_enforcer_note.signal");
+
+/* Key of a call that is kept until its function returns. */
+struct quell_kept_key {
+	/* Thread and process id. */
+	__u64 thread;
+	/* Number of the hook. */
+	__u32 hook;
+	/* Which target. */
+	__u32 target;
+};
+_Static_assert(sizeof(struct quell_kept_key) == 16, "size of quell_kept_key");
+_Static_assert(__builtin_offsetof(struct quell_kept_key, thread) == 0, "offset of quell_kept_key.thread");
+_Static_assert(__builtin_offsetof(struct quell_kept_key, hook) == 8, "offset of quell_kept_key.hook");
+_Static_assert(__builtin_offsetof(struct quell_kept_key, target) == 12, "offset of quell_kept_key.target");
 
 #endif

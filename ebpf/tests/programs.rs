@@ -10,8 +10,8 @@ use aya_obj::generated::bpf_map_type::{
 };
 use aya_obj::{Object, ProgramSection};
 use quell_bpf::{
-    EVENT_MAP, FILTER_MAP, KPROBE_ENTRY, KPROBE_OBJECT, KPROBE_PERF_OBJECT, RATE_MAP, SEARCH_MAP,
-    SHARED_MAPS, STAGE_MAP, kprobe_stage, set_map,
+    EVENT_MAP, FILTER_MAP, FOLLOWED_MAP, Family, KEPT_MAP, KPROBE_OBJECT, KPROBE_PERF_OBJECT, NOTE_MAP,
+    PROCESS_MAP, RATE_MAP, SEARCH_MAP, STAGE_MAP, set_map,
 };
 use quell_wire::WireRecord;
 use quell_wire::capacity::KERNELS;
@@ -36,6 +36,7 @@ const NO_PREALLOC: u32 = 1;
 const HELPERS: &[(i32, &str, (u32, u32))] = &[
     (1, "map_lookup_elem", (3, 19)),
     (2, "map_update_elem", (3, 19)),
+    (3, "map_delete_elem", (3, 19)),
     (5, "ktime_get_ns", (4, 1)),
     (12, "tail_call", (4, 2)),
     (14, "get_current_pid_tgid", (4, 2)),
@@ -43,6 +44,8 @@ const HELPERS: &[(i32, &str, (u32, u32))] = &[
     (16, "get_current_comm", (4, 2)),
     (25, "perf_event_output", (4, 4)),
     (35, "get_current_task", (4, 8)),
+    // Not on every kernel (CONFIG_BPF_KPROBE_OVERRIDE); in a program that is loaded only where calls are refused so.
+    (58, "override_return", (4, 16)),
     (67, "get_stack", (4, 18)),
     (109, "send_signal", (5, 3)),
     (112, "probe_read_user", (5, 5)),
@@ -55,17 +58,17 @@ const HELPERS: &[(i32, &str, (u32, u32))] = &[
 
 /// Helpers of the object with the ring buffer only, and of the one with perf buffers only.
 const RING_ONLY: &[&str] = &["ktime_get_boot_ns", "ringbuf_output"];
-const PERF_ONLY: &[&str] = &["ktime_get_ns", "perf_event_output"];
+const PERF_ONLY: &[&str] = &["perf_event_output"];
 
 /// Opcode of a call (BPF_JMP | BPF_CALL).
 const CALL: u8 = 0x85;
 
 fn object() -> Object {
-    Object::parse(KPROBE_OBJECT).expect("the object is readable")
+    Object::parse(&KPROBE_OBJECT).expect("the object is readable")
 }
 
 fn perf_object() -> Object {
-    Object::parse(KPROBE_PERF_OBJECT).expect("the object is readable")
+    Object::parse(&KPROBE_PERF_OBJECT).expect("the object is readable")
 }
 
 /// Numbers of the helpers that each program calls.
@@ -96,13 +99,15 @@ fn helper(name: &str) -> i32 {
 #[case::ring(object())]
 #[case::perf(perf_object())]
 fn an_object_has_the_entry_and_one_program_per_stage(#[case] object: Object) {
+    let family = Family::Kprobe;
+    let others = [Some(family.entry()), family.return_entry(), family.override_entry()];
     let expected: BTreeSet<String> = Stage::ALL
         .iter()
-        .map(|stage| kprobe_stage(*stage))
-        .chain([KPROBE_ENTRY])
+        .map(|stage| family.stage(*stage))
+        .chain(others.into_iter().flatten())
         .map(str::to_owned)
         .collect();
-    assert_eq!(expected.len(), Stage::ALL.len() + 1, "two stages share a program");
+    assert_eq!(expected.len(), Stage::ALL.len() + 3, "two stages share a program");
     assert_eq!(object.programs.keys().cloned().collect::<BTreeSet<_>>(), expected);
     for (name, program) in &object.programs {
         assert!(matches!(program.section, ProgramSection::KProbe), "{name} is in {:?}", program.section);
@@ -140,20 +145,24 @@ fn programs_call_only_helpers_of_the_table_and_every_row_is_needed(
 
 /// Helpers that are allowed in some stages only: what a stage may do is seen here.
 #[rstest]
-#[case("send_signal", &["generic_kprobe_actions"])]
-#[case("ringbuf_output", &["generic_kprobe_post"])]
-#[case("map_update_elem", &["generic_kprobe_post"])]
-#[case("get_stack", &["generic_kprobe_post"])]
-// What no filter looks at is read for the event only.
-#[case("probe_read_user", &["generic_kprobe_arguments", "generic_kprobe_post"])]
-#[case("probe_read_user_str", &["generic_kprobe_arguments", "generic_kprobe_post"])]
+// An enforcer acts in the program that is attached.
+#[case("send_signal", &["actions", "event", "return"])]
+#[case("override_return", &["override_event"])]
+// A call whose return was never seen is posted when that is found out.
+#[case("ringbuf_output", &["event", "post", "return_event", "return_post"])]
+// Kept calls, and when an event was last posted; in actions, notes for enforcers.
+#[case("map_update_elem", &["actions", "event", "post", "return", "return_event", "return_post"])]
+#[case("get_stack", &["post"])]
+// The early look is at the first bytes of a text. What no filter looks at is read for the event only.
+#[case("probe_read_user", &["arguments", "event", "post", "return_event", "return_post"])]
+#[case("probe_read_user_str", &["arguments", "post", "return_event", "return_post"])]
 fn a_helper_is_called_where_it_belongs(#[case] name: &str, #[case] programs: &[&str]) {
     let number = helper(name);
     let called = helpers(&object());
     let callers: Vec<&str> = called
         .iter()
         .filter(|(_, numbers)| numbers.contains(&number))
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| name.trim_start_matches("generic_kprobe_"))
         .collect();
     assert_eq!(callers, programs);
 }
@@ -163,7 +172,7 @@ fn filters_and_searches_read_no_memory_of_the_kernel_or_the_process() {
     let called = helpers(&object());
     for stage in [Stage::Search, Stage::Filter] {
         let expected = BTreeSet::from([helper("map_lookup_elem"), helper("tail_call")]);
-        assert_eq!(called[kprobe_stage(stage)], expected, "{stage:?}");
+        assert_eq!(called[Family::Kprobe.stage(stage)], expected, "{stage:?}");
     }
 }
 
@@ -173,7 +182,7 @@ fn bytes<T: WireRecord>() -> u32 {
 
 #[rstest]
 #[case(FILTER_MAP, BPF_MAP_TYPE_ARRAY as u32, 4, FILTER_BYTES, 1, 0)]
-#[case(STAGE_MAP, BPF_MAP_TYPE_PROG_ARRAY as u32, 4, 4, 6, 0)]
+#[case(STAGE_MAP, BPF_MAP_TYPE_PROG_ARRAY as u32, 4, 4, 9, 0)]
 #[case(SEARCH_MAP, BPF_MAP_TYPE_ARRAY as u32, 4, bytes::<SearchTable>(), 1, 0)]
 #[case(set_map(SetKind::Numbers), BPF_MAP_TYPE_HASH as u32, bytes::<NumberKey>(), 1, 1, 0)]
 #[case(set_map(SetKind::Strings), BPF_MAP_TYPE_HASH as u32, bytes::<StringKey>(), 1, 1, 0)]
@@ -200,6 +209,7 @@ fn a_map_has_its_type_and_sizes(
 
 #[rstest]
 #[case(RATE_MAP, BPF_MAP_TYPE_LRU_HASH as u32, object())]
+#[case(KEPT_MAP, BPF_MAP_TYPE_LRU_HASH as u32, object())]
 #[case(EVENT_MAP, BPF_MAP_TYPE_PERF_EVENT_ARRAY as u32, perf_object())]
 fn a_map_has_its_type(#[case] name: &str, #[case] kind: u32, #[case] object: Object) {
     assert_eq!(object.maps.get(name).expect("the map exists").map_type(), kind);
@@ -226,8 +236,8 @@ fn keys_of_sets_fit_every_kernel_class() {
 fn the_sizes_above_follow_from_the_schema() {
     assert_eq!(usize::try_from(FILTER_BYTES), Ok(4096));
     assert_eq!(EventArg::SIZE, 24, "one head fits behind the event buffer");
-    assert_eq!(Stage::ALL.len(), 6, "one slot per stage");
-    assert_eq!(Stage::ALL.iter().map(|stage| stage.number()).max(), Some(5));
+    assert_eq!(Stage::ALL.len(), 9, "one slot per stage");
+    assert_eq!(Stage::ALL.iter().map(|stage| stage.number()).max(), Some(8));
 }
 
 #[test]
@@ -245,8 +255,9 @@ fn the_scratch_memory_of_a_call_fits_into_a_per_cpu_value() {
 #[case::perf(perf_object())]
 fn there_are_no_other_maps_than_these_and_the_two_of_globals(#[case] object: Object) {
     let names: BTreeSet<&str> = object.maps.keys().map(String::as_str).collect();
-    let mut expected: BTreeSet<&str> = SHARED_MAPS.iter().copied().collect();
-    expected.extend([FILTER_MAP, STAGE_MAP, SEARCH_MAP, RATE_MAP, ".rodata", ".bss"]);
+    let mut expected: BTreeSet<&str> = Family::Kprobe.shared_maps().iter().copied().collect();
+    expected.extend([FILTER_MAP, STAGE_MAP, SEARCH_MAP, RATE_MAP, KEPT_MAP, NOTE_MAP]);
+    expected.extend([PROCESS_MAP, FOLLOWED_MAP, "refusals", ".rodata", ".bss"]);
     expected.extend(SetKind::ALL.iter().map(|kind| set_map(*kind)));
     assert_eq!(names, expected);
 }
@@ -258,6 +269,6 @@ fn constants_and_counters_are_all_that_the_sections_of_globals_hold() {
     assert_eq!(size(".rodata"), HookConfig::SIZE);
     assert!(object.maps[".rodata"].data().iter().all(|byte| *byte == 0), "constants are set before load");
     let statistics = HookCounters::SIZE + FAULT_SITES as usize * FaultRow::SIZE;
-    // And the pointer that makes the compiler describe every record.
-    assert_eq!(size(".bss"), statistics + size_of::<u64>());
+    // And where the initial mount namespace is, and the pointer that makes the compiler describe every record.
+    assert_eq!(size(".bss"), statistics + 2 * size_of::<u64>());
 }

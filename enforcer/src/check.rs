@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::hook::assessment::{AssessedHook, Assessment};
+use crate::hook::mechanism::{Rule, Status};
 use crate::hook::plan;
 use crate::kernel::facts::KernelFacts;
 use crate::policy::escape::Escaped;
@@ -28,6 +30,8 @@ pub struct Checked {
     unreadable: Option<String>,
     /// Per hook, how a kernel will serve it.
     plan: Vec<String>,
+    /// Per policy, what becomes of its rules on a kernel.
+    assessed: Vec<Assessment>,
 }
 
 /// What became of a file.
@@ -62,14 +66,20 @@ impl Checked {
             Ok((policies, source)) => (policies, Diagnostics::new(source, Vec::new())),
             Err(findings) => (Vec::new(), findings),
         };
-        Self { policies, findings, unreadable: None, plan: Vec::new() }
+        Self { policies, findings, unreadable: None, plan: Vec::new(), assessed: Vec::new() }
     }
 
     /// A file of a folder that cannot be read; it is refused, and the others are checked.
     #[must_use]
     pub fn unreadable(name: &str, problem: &str) -> Self {
         let findings = Diagnostics::new(Source::new(name, ""), Vec::new());
-        Self { policies: Vec::new(), findings, unreadable: Some(problem.to_owned()), plan: Vec::new() }
+        Self {
+            policies: Vec::new(),
+            findings,
+            unreadable: Some(problem.to_owned()),
+            plan: Vec::new(),
+            assessed: Vec::new(),
+        }
     }
 
     /// Adds what a later stage found (encoding, kernel).
@@ -91,16 +101,23 @@ impl Checked {
         for policy in std::mem::take(&mut self.policies) {
             match facts {
                 None => self.extend(plan::findings_for_any_kernel(&policy)),
-                Some(facts) => match plan::plan(&policy, &source, facts, first_hook) {
-                    Ok(plan) => {
-                        let hooks = plan.hooks.iter().map(|hook| format!("{}: {hook}", facts.release));
-                        self.plan.extend(hooks);
-                        self.extend(plan.remarks.as_slice().to_vec());
+                Some(facts) => {
+                    let assessment = plan::assess(&policy, &source, facts, first_hook);
+                    match &assessment.plan {
+                        Ok(plan) => {
+                            first_hook = first_hook
+                                .saturating_add(u32::try_from(plan.hooks.len()).unwrap_or(u32::MAX));
+                            for hook in &plan.hooks {
+                                self.plan.push(format!("{}: {hook}", facts.release));
+                                self.plan.extend(hook.rules.iter().filter_map(risks));
+                            }
+                            self.extend(plan.remarks.as_slice().to_vec());
+                        }
+                        Err(found) => self.extend(found.as_slice().to_vec()),
                     }
-                    Err(found) => self.extend(found.as_slice().to_vec()),
-                },
+                    self.assessed.push(assessment);
+                }
             }
-            first_hook += u32::try_from(policy.hooks.len()).unwrap_or(u32::MAX);
             self.policies.push(policy);
         }
     }
@@ -214,6 +231,23 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// What may happen although a rule is enforced as written; `None`: nothing that is known.
+fn risks(rule: &Rule) -> Option<String> {
+    if rule.risks.is_empty() {
+        return None;
+    }
+    let name = match &rule.label {
+        Some(label) => format!("`{label}`"),
+        None => (rule.selector + 1).to_string(),
+    };
+    let status = match &rule.status {
+        Status::Full => "full",
+        Status::Partial(_) => "partial",
+        Status::Refused(_) => "refused",
+    };
+    Some(format!("  rule {name}: {status}; {}", rule.risks.join("; ")))
+}
+
 #[derive(Serialize)]
 struct JsonReport<'a> {
     version: u32,
@@ -230,12 +264,35 @@ struct JsonFile<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
     plan: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<JsonAssessment<'a>>,
     diagnostics: Vec<JsonDiagnostic>,
+}
+
+/// What becomes of one policy's rules on one kernel.
+#[derive(Serialize)]
+struct JsonAssessment<'a> {
+    policy: &'a str,
+    kernel: &'a str,
+    accepted: bool,
+    hooks: &'a [AssessedHook],
+}
+
+fn assessments(file: &Checked) -> Vec<JsonAssessment<'_>> {
+    fn one(assessment: &Assessment) -> JsonAssessment<'_> {
+        JsonAssessment {
+            policy: &assessment.policy,
+            kernel: &assessment.kernel,
+            accepted: assessment.plan.is_ok(),
+            hooks: &assessment.hooks,
+        }
+    }
+    file.assessed.iter().map(one).collect()
 }
 
 fn json(files: &[Checked]) -> String {
     let report = JsonReport {
-        version: 2,
+        version: 3,
         accepted: files.iter().all(Checked::is_accepted),
         files: files
             .iter()
@@ -246,6 +303,7 @@ fn json(files: &[Checked]) -> String {
                 verdict: file.verdict().as_str(),
                 unreadable: file.unreadable.as_deref(),
                 plan: &file.plan,
+                kernels: assessments(file),
                 diagnostics: render::json(&file.findings),
             })
             .collect(),
@@ -290,6 +348,34 @@ mod tests {
             .collect();
         assert_eq!(brief, ["\"P005\" 7:5-10", "\"P008\" 7:5-10"]);
         assert_eq!(found[0]["help"], "did you mean `call`?");
+    }
+
+    #[test]
+    fn json_says_per_rule_how_a_kernel_serves_it_or_why_it_does_not() {
+        let refusing = "kprobes:\n  - {call: CALL, syscall: false, selectors: [{label: no, matchActions: [{action: Override, argError: -1}]}]}\n";
+        let policy = |call: &str| {
+            let head = VALID.split_once("kprobes").map_or(VALID, |(head, _)| head);
+            format!("{head}{}", refusing.replace("CALL", call))
+        };
+        let facts = crate::kernel::recorded::of_kernel("5.10").unwrap();
+        let report = |call: &str| {
+            let mut file = Checked::new("one.yaml", policy(call).as_bytes());
+            file.plan(Some(&facts));
+            serde_json::from_str::<serde_json::Value>(&render(&[file], Format::Json)).unwrap()
+        };
+        let served = &report("security_path_unlink")["files"][0]["kernels"][0];
+        assert_eq!((&served["accepted"], &served["policy"]), (&true.into(), &"one".into()));
+        let hook = &served["hooks"][0];
+        assert_eq!(hook["mechanism"], "fmod_ret");
+        assert_eq!(hook["targets"], serde_json::json!([{"symbol": "security_path_unlink"}]));
+        assert_eq!((&hook["rules"][0]["label"], &hook["rules"][0]["status"]), (&"no".into(), &"full".into()));
+        let refused = &report("vfs_open")["files"][0]["kernels"][0];
+        assert_eq!(
+            (&refused["accepted"], &refused["hooks"][0]["mechanism"]),
+            (&false.into(), &serde_json::Value::Null)
+        );
+        let why = refused["hooks"][0]["rules"][0]["status"]["refused"][0].as_str().unwrap();
+        assert!(why.contains("cannot refuse calls at `vfs_open`"), "{why}");
     }
 
     #[test]

@@ -10,13 +10,17 @@ use crate::codec;
 use quell::check::{self, Checked, Format};
 use quell::exit;
 use quell::files::{self, Found};
+use quell::hook::asked;
 use quell::hook::buffer::EventBuffer;
 use quell::kernel::facts::{Answer, Feature, KernelFacts};
+use quell::kernel::mask::Without;
+use quell::kernel::view::View;
 use quell::kernel::{probe, recorded};
 use quell::policy::{Diagnostics, Style, render};
 use quell::run::{self, Options, Output, Progress, RunError};
 use quell::selector::{compile, explain};
 use quell::taken::Names;
+use quell::verifier::{self, Measured, VerifierError};
 
 /// Stops processes inside the Linux kernel according to a policy, and says what that really prevents.
 #[derive(Debug, Parser)]
@@ -42,6 +46,8 @@ enum Command {
         /// For the running kernel
         #[arg(long)]
         this_kernel: bool,
+        #[command(flatten)]
+        view: ViewArgs,
         /// Form of the answer
         #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
@@ -62,6 +68,20 @@ enum Command {
         /// Form of the answer; toml is what --facts reads
         #[arg(long, value_enum, default_value_t = ProbeFormat::Text)]
         format: ProbeFormat,
+        #[command(flatten)]
+        view: ViewArgs,
+    },
+    /// Load policies, attach nothing, and say what each program takes of the verifier
+    #[command(hide = true)]
+    Verifier {
+        /// Policy files
+        #[arg(required = true)]
+        policies: Vec<PathBuf>,
+        #[command(flatten)]
+        view: ViewArgs,
+        /// Form of the answer
+        #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+        format: CheckFormat,
     },
     /// Enforce policies until SIGTERM or SIGINT
     Run {
@@ -80,10 +100,32 @@ enum Command {
         /// Where to write the counters at the end, as JSON
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+        /// Tell of every execution and every end of a process, too
+        #[arg(long)]
+        process_events: bool,
+        #[command(flatten)]
+        view: ViewArgs,
         /// What carries events from the kernel, whatever it offers
         #[arg(long, value_enum, hide = true)]
         event_buffer: Option<Buffer>,
     },
+}
+
+/// What of the kernel may be used.
+#[derive(Debug, clap::Args)]
+struct ViewArgs {
+    /// Type information (BTF) of the running kernel, where it has no /sys/kernel/btf/vmlinux
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
+    /// Do without parts of the kernel, as if it had them not: ringbuf, trampoline, lsm, … (a wrong one lists all)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    without: Vec<Without>,
+}
+
+impl ViewArgs {
+    fn view(&self) -> View {
+        View { btf: self.btf.clone(), without: self.without.clone() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,16 +165,21 @@ enum Mode {
 /// What no exit code of its own names.
 pub(crate) fn main(cli: &Cli) -> Result<u8> {
     match &cli.command {
-        Command::Check { policies, kernel, facts, this_kernel, format } => {
-            let facts = facts_for(kernel.as_deref(), facts.as_deref(), *this_kernel)?;
-            check(policies, facts, *this_kernel, *format)
+        Command::Check { policies, kernel, facts, this_kernel, view, format } => {
+            let view = view.view();
+            if view.btf.is_some() && !this_kernel {
+                return Err(anyhow!("--btf is about the running kernel; give --this-kernel with it"));
+            }
+            let facts = facts_for(kernel.as_deref(), facts.as_deref(), *this_kernel, &view)?;
+            check(policies, facts, this_kernel.then_some(&view), *format)
         }
         Command::Explain { policy } => explain(policy),
         Command::Encode(options) => codec::encode(options, complain),
         Command::Decode(options) => codec::decode(options),
         Command::Eval(options) => codec::eval(options, complain),
-        Command::Probe { format } => probe_kernel(*format),
-        Command::Run { policy, policy_dir, output, mode, report, event_buffer } => {
+        Command::Probe { format, view } => probe_kernel(*format, &view.view()),
+        Command::Verifier { policies, view, format } => verifier(policies, &view.view(), *format),
+        Command::Run { policy, policy_dir, output, mode, report, process_events, view, event_buffer } => {
             let mut policies = policy.clone();
             if let Some(dir) = policy_dir {
                 policies.extend(policy_dir_files(dir)?);
@@ -142,6 +189,8 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
                 output: if *output == EventFormat::Json { Output::Json } else { Output::Compact },
                 report: report.clone(),
                 monitor: *mode == Mode::Monitor,
+                view: view.view(),
+                process_events: *process_events,
                 event_buffer: event_buffer.map(|buffer| match buffer {
                     Buffer::Ring => EventBuffer::Ring,
                     Buffer::Perf => EventBuffer::Perf,
@@ -151,11 +200,25 @@ pub(crate) fn main(cli: &Cli) -> Result<u8> {
     }
 }
 
-fn facts_for(kernel: Option<&str>, file: Option<&Path>, running: bool) -> Result<Option<KernelFacts>> {
+/// The facts to check against, if any.
+///
+/// # Errors
+/// When they cannot be had, or a mask has nothing to hide.
+fn facts_for(
+    kernel: Option<&str>,
+    file: Option<&Path>,
+    running: bool,
+    view: &View,
+) -> Result<Option<KernelFacts>> {
     Ok(match (kernel, file) {
-        (Some(id), _) => Some(recorded::of_kernel(id)?),
-        (None, Some(file)) => Some(recorded::of_file(file)?),
-        (None, None) if running => Some(probe::running_kernel()?),
+        (Some(id), _) => Some(recorded::of_kernel(id)?.without(&view.without)),
+        (None, Some(file)) => Some(recorded::of_file(file)?.without(&view.without)),
+        (None, None) if running => Some(probe::running_kernel(view)?),
+        (None, None) if !view.without.is_empty() => {
+            return Err(anyhow!(
+                "--without hides parts of a kernel; say which one: --kernel, --facts or --this-kernel"
+            ));
+        }
         (None, None) => None,
     })
 }
@@ -176,7 +239,7 @@ fn style(terminal: bool) -> Style {
 fn check(
     paths: &[PathBuf],
     mut facts: Option<KernelFacts>,
-    running: bool,
+    running: Option<&View>,
     format: CheckFormat,
 ) -> Result<u8> {
     let mut checked = Vec::new();
@@ -196,10 +259,10 @@ fn check(
             });
         }
     }
-    // Prototypes are known of the running kernel only, and only those that the policies name are worth reading.
-    if let Some(facts) = facts.as_mut().filter(|_| running) {
+    // Of the running kernel, only what the policies name is worth asking.
+    if let (Some(facts), Some(view)) = (facts.as_mut(), running) {
         let policies: Vec<_> = checked.iter().flat_map(|one| &one.policies).collect();
-        probe::add_prototypes(facts, &policies).context("failed to read the kernel's type information")?;
+        asked::add(facts, &policies, view)?;
     }
     let mut names = Names::default();
     for one in &mut checked {
@@ -250,10 +313,10 @@ fn explain(path: &Path) -> Result<u8> {
     Ok(exit::OK)
 }
 
-fn probe_kernel(format: ProbeFormat) -> Result<u8> {
-    let mut facts = probe::running_kernel()?;
+fn probe_kernel(format: ProbeFormat, view: &View) -> Result<u8> {
+    let mut facts = probe::running_kernel(view)?;
     if format != ProbeFormat::Text {
-        facts.functions = facts.functions.recorded(probe::RECORDED_FAMILIES);
+        probe::add_for_record(&mut facts, view)?;
     }
     let text = match format {
         ProbeFormat::Json => serde_json::to_string_pretty(&facts)? + "\n",
@@ -267,11 +330,52 @@ fn probe_kernel(format: ProbeFormat) -> Result<u8> {
                     Answer::Absent => format!("no (needs {})", feature.origin()),
                     Answer::Unknown(reason) => format!("unknown: {reason}"),
                 };
-                out.push_str(&format!("  {:<36} {answer}\n", feature.label()));
+                out.push_str(&format!("  {:<40} {answer}\n", feature.label()));
             }
-            out.push_str(&format!("  {:<36} {}\n", "functions", facts.functions.names.len()));
+            let set_up = &facts.state;
+            let switch =
+                |on: Option<bool>| on.map_or("unknown", |on| if on { "on" } else { "off" }).to_owned();
+            let rows = [
+                ("functions", facts.functions.names.len().to_string()),
+                (
+                    "active security modules",
+                    set_up.security_modules.as_ref().map_or("unknown".into(), |all| all.join(", ")),
+                ),
+                ("lockdown", set_up.lockdown.clone().unwrap_or_else(|| "unknown".into())),
+                ("kprobes", switch(set_up.kprobes_armed)),
+                ("function tracer", switch(set_up.ftrace_enabled)),
+            ];
+            for (what, found) in rows {
+                out.push_str(&format!("  {what:<40} {found}\n"));
+            }
             out
         }
+    };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(exit::OK)
+}
+
+fn verifier(policies: &[PathBuf], view: &View, format: CheckFormat) -> Result<u8> {
+    let measured = match verifier::measure(policies, view) {
+        Ok(measured) => measured,
+        Err(VerifierError::Run(RunError::Policies(files))) => {
+            files.iter().for_each(complain);
+            return Ok(exit::POLICY);
+        }
+        Err(error @ VerifierError::Load(_)) => {
+            eprintln!("quell: {:#}", anyhow::Error::from(error));
+            return Ok(exit::KERNEL);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let text = match format {
+        CheckFormat::Json => serde_json::to_string_pretty(&measured)? + "\n",
+        CheckFormat::Text => measured.iter().fold(String::new(), |text, one| {
+            let Measured { policy, call, mechanism, program, verified_instructions, bytes, jited_bytes } = one;
+            text + &format!(
+                "{policy}: {call}: {mechanism}: {program}: {verified_instructions} instructions walked, {bytes} bytes, {jited_bytes} of machine code\n"
+            )
+        }),
     };
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(exit::OK)
@@ -303,7 +407,7 @@ fn run(options: &Options) -> Result<u8> {
             eprintln!("quell: nothing was attached");
             Ok(exit::POLICY)
         }
-        Err(error @ RunError::Attach(_)) => {
+        Err(error @ (RunError::Attach(_) | RunError::Tracker(_) | RunError::Followed(_))) => {
             eprintln!("quell: {:#}", anyhow::Error::from(error));
             eprintln!("quell: nothing stays attached");
             Ok(exit::KERNEL)

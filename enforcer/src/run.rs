@@ -7,23 +7,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use quell_wire::event::EventKind;
+use quell_wire::hook::HOOK_TRACKED;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::event::clock::WallClock;
 use crate::event::json::Origin;
+use crate::event::process::ProcessEvent;
 use crate::event::record::Event;
 use crate::event::{compact, json};
 use crate::exit;
-use crate::hook::attach::{self, AttachError};
+use crate::heap;
+use crate::hook::asked;
+use crate::hook::attach::{self, AttachError, SharedMaps};
 use crate::hook::buffer::{EventBuffer, Reader};
+use crate::hook::hidden;
 use crate::hook::load::Settings;
+use crate::hook::open::Opening;
 use crate::hook::plan::{self, Plan, PlannedHook};
+use crate::kernel::facts::{Answer, Feature, KernelFacts};
 use crate::kernel::namespaces::{self, HostNamespaceError};
+use crate::kernel::once;
 use crate::kernel::probe::{self, ProbeError};
 use crate::kernel::symbols::Symbols;
+use crate::kernel::view::View;
 use crate::policy::ast::{Namespace, Policy};
 use crate::policy::{self, Diagnostics, Source};
+use crate::process::followed::{FollowedPaths, TooManyFollowed};
+use crate::process::tracker::{Tracker, TrackerError, TrackerSettings};
 use crate::report::{self, Report};
 use crate::taken::Names;
 
@@ -50,6 +62,10 @@ pub struct Options {
     pub report: Option<PathBuf>,
     /// Post matches and send no signal.
     pub monitor: bool,
+    /// What of the kernel may be used.
+    pub view: View,
+    /// Tell of every execution and every end of a process.
+    pub process_events: bool,
     /// What carries events, whatever the kernel has; `None`: the best that it has.
     pub event_buffer: Option<EventBuffer>,
 }
@@ -76,6 +92,12 @@ pub enum RunError {
     /// It is not known what `host_ns` stands for; nothing was attached.
     #[error(transparent)]
     HostNamespaces(#[from] HostNamespaceError),
+    /// More programs are followed than can be told apart.
+    #[error(transparent)]
+    Followed(#[from] TooManyFollowed),
+    /// The table of processes could not be kept; nothing stays attached.
+    #[error(transparent)]
+    Tracker(#[from] TrackerError),
     /// The kernel refused; nothing stays attached.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -107,37 +129,53 @@ pub enum Progress<'a> {
 /// Whatever kept it from enforcing every policy as written, or from reporting at the end.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
     let stop = stop_flag()?;
-    let mut plans = plan_all(&options.policies)?;
+    let (mut plans, facts) = plan_all(&options.policies, &options.view)?;
     for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
         progress(Progress::Remarks(&plan.remarks));
     }
     if let Some(buffer) = options.event_buffer {
         plans.iter_mut().flat_map(|plan| &mut plan.hooks).for_each(|hook| hook.event_buffer = buffer);
     }
-    let hooks: Vec<PlannedHook> = plans.iter().flat_map(|plan| plan.hooks.clone()).collect();
-    let event_buffer = hooks.first().map(|hook| hook.event_buffer).unwrap_or_default();
+    let hooks = || plans.iter().flat_map(|plan| &plan.hooks);
+    let event_buffer = hooks().next().map(|hook| hook.event_buffer).unwrap_or_default();
     let agent_tgid = probe::own_tgid();
     if agent_tgid.is_none() {
         progress(Progress::SubjectToItself);
     }
-    let named: Vec<Namespace> = hooks.iter().flat_map(|hook| hook.host_namespaces.iter().copied()).collect();
+    let named: Vec<Namespace> = hooks().flat_map(|hook| hook.host_namespaces.iter().copied()).collect();
     let host_namespaces = namespaces::of_host(&named, agent_tgid.is_some())?;
-    let settings = Settings { monitor: options.monitor, agent_tgid, host_namespaces };
-    let mut attached = attach::attach(&hooks, settings)?;
-
+    let opening = opening(&options.view, &facts);
+    drop(facts);
+    let followed = follow(&mut plans)?;
     let environment = |what, reason: String| RunError::Environment { what, reason };
+    let mut shared = SharedMaps::with_events(event_buffer)
+        .map_err(|error| environment("make the buffer of events", error.to_string()))?;
     let printer = Printer::new(&plans, options.output)?;
-    let events = attached
-        .shared()
-        .events()
-        .ok_or_else(|| environment("find the buffer of events", "no hook is loaded".into()))?;
     let draining = Cell::new(false);
-    let reader = Reader::open(event_buffer, events, |bytes| {
-        printer.print(bytes);
-        // A flood would keep the reader here for ever: libbpf goes on as long as there is something to read.
-        !stop.load(Ordering::Relaxed) || draining.get()
-    })
-    .map_err(|error| environment("open the buffer of events", error.to_string()))?;
+    // It reads before anything is attached: a perf buffer loses what comes before its reader.
+    let reader = {
+        let events = shared.events();
+        let events =
+            events.ok_or_else(|| environment("find the buffer of events", "there is none".into()))?;
+        Reader::open(event_buffer, events, |bytes| {
+            printer.print(bytes);
+            // A flood would keep the reader here for ever: libbpf goes on as long as there is something to read.
+            !stop.load(Ordering::Relaxed) || draining.get()
+        })
+        .map_err(|error| environment("open the buffer of events", error.to_string()))?
+    };
+    let mut tracker = track(options, &plans, &opening, &followed, &mut shared)?;
+    let settings = Settings {
+        monitor: options.monitor,
+        agent_tgid,
+        host_namespaces,
+        initial_mounts: namespaces::initial_mounts(agent_tgid.is_some()),
+        opening,
+        measured: false,
+    };
+    let mut attached = attach::attach(&plans, &settings, shared)?;
+    once::forget();
+    heap::trim();
 
     sd_notify::notify(&[NotifyState::Ready])
         .map_err(|error| environment("say that enforcement began", error.to_string()))?;
@@ -148,10 +186,18 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
         failure = reader.poll(POLL).err().map(|error| environment("wait for events", error.to_string()));
     }
     attached.detach();
+    if let Some(tracker) = &mut tracker {
+        tracker.detach();
+    }
     draining.set(true);
     reader.drain().map_err(|error| environment("read the last events", error.to_string()))?;
     let results = attached.results().map_err(|error| environment("read the counters", error.to_string()))?;
-    let report = report::report(&plans, &results, printer.undecodable.get(), printer.unwritten.get());
+    let processes = tracker.map(|tracker| Ok((tracker.scanned(), tracker.statistics()?))).transpose();
+    let processes = processes.map_err(|error: libbpf_rs::Error| {
+        environment("read the counters of the table of processes", error.to_string())
+    })?;
+    let report =
+        report::report(&plans, &results, processes, printer.undecodable.get(), printer.unwritten.get());
     if let Some(path) = &options.report {
         write_report(path, &report)?;
     }
@@ -159,6 +205,48 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<
         Some(error) => Err(error),
         None => Ok(report),
     }
+}
+
+/// How objects are opened on a kernel.
+pub(crate) fn opening(view: &View, facts: &KernelFacts) -> Opening {
+    Opening {
+        btf: view.btf.clone(),
+        // Harmless where the verifier would know them anyway.
+        constants_in_code: facts.feature(Feature::FrozenConstants) != Answer::Present,
+    }
+}
+
+/// Gives every set of followed programs its bit.
+pub(crate) fn follow(plans: &mut [Plan]) -> Result<FollowedPaths, TooManyFollowed> {
+    let hooks = plans.iter_mut().flat_map(|plan| &mut plan.hooks);
+    FollowedPaths::allocate(hooks.map(|hook| (&mut hook.compiled.config, &hook.compiled.sets)))
+}
+
+/// Begins to keep the table of processes, where a hook asks it or its events are wanted.
+fn track(
+    options: &Options,
+    plans: &[Plan],
+    opening: &Opening,
+    followed: &FollowedPaths,
+    shared: &mut SharedMaps,
+) -> Result<Option<Tracker>, TrackerError> {
+    let hooks = || plans.iter().flat_map(|plan| &plan.hooks);
+    let asked = hooks().any(|hook| hook.compiled.config.flags & HOOK_TRACKED != 0);
+    if !asked && !options.process_events {
+        return Ok(None);
+    }
+    let settings = TrackerSettings {
+        event_buffer: hooks().next().map(|hook| hook.event_buffer).unwrap_or_default(),
+        events: options.process_events,
+        scan: probe::own_tgid().is_some(),
+        opening: opening.clone(),
+        ..TrackerSettings::default()
+    };
+    let tracker = Tracker::start(&settings, followed, shared)?;
+    for (name, map) in tracker.shared_maps()? {
+        shared.add(&name, map);
+    }
+    Ok(Some(tracker))
 }
 
 fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
@@ -175,8 +263,8 @@ fn stop_flag() -> Result<Arc<AtomicBool>, RunError> {
     Ok(stop)
 }
 
-/// Parses every file and plans it for the running kernel; all errors of all files at once.
-fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
+/// Parses every file and plans it for the running kernel; all errors of all files at once. Gives the kernel's facts, too.
+pub(crate) fn plan_all(paths: &[PathBuf], view: &View) -> Result<(Vec<Plan>, KernelFacts), RunError> {
     let mut policies: Vec<(Policy, Source)> = Vec::new();
     let mut wrong = Vec::new();
     let mut names = Names::default();
@@ -193,12 +281,9 @@ fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
             Err(diagnostics) => wrong.push(diagnostics),
         }
     }
-    let mut facts = probe::running_kernel()?;
+    let mut facts = probe::running_kernel_to_plan(view)?;
     let parsed: Vec<_> = policies.iter().map(|(policy, _)| policy).collect();
-    probe::add_prototypes(&mut facts, &parsed).map_err(|error| RunError::Environment {
-        what: "read the kernel's type information",
-        reason: error.to_string(),
-    })?;
+    asked::add(&mut facts, &parsed, view)?;
     let mut plans: Vec<Plan> = Vec::new();
     for (policy, source) in &policies {
         let first_hook = plans.iter().map(|plan| plan.hooks.len()).sum::<usize>();
@@ -207,7 +292,8 @@ fn plan_all(paths: &[PathBuf]) -> Result<Vec<Plan>, RunError> {
             Err(diagnostics) => wrong.push(diagnostics),
         }
     }
-    if wrong.is_empty() { Ok(plans) } else { Err(RunError::Policies(wrong)) }
+    hidden::across(&mut plans);
+    if wrong.is_empty() { Ok((plans, facts)) } else { Err(RunError::Policies(wrong)) }
 }
 
 /// Reads a policy file.
@@ -270,12 +356,16 @@ impl<'a> Printer<'a> {
             Ok(event) => event,
             Err(error) => return self.complain(&error.to_string()),
         };
+        if event.head.kind != EventKind::Call.number() {
+            return self.print_process(&event);
+        }
         let Some((plan, hook)) = self.hooks.get(event.head.hook as usize) else {
             return self.complain(&format!("event names hook {}, which is not ours", event.head.hook));
         };
         let origin = Origin {
             node: &self.node,
             policy: &plan.policy,
+            point: &hook.hook.point,
             call: &hook.call,
             message: hook.message.as_deref(),
             tags: &hook.tags,
@@ -283,6 +373,8 @@ impl<'a> Printer<'a> {
             selector_labels: &hook.selector_labels,
             symbols: self.symbols.as_ref(),
             mechanism: hook.mechanism.name(),
+            targets: &hook.targets,
+            return_label: hook.return_label.as_deref(),
         };
         let line = match self.output {
             Output::Json => {
@@ -292,6 +384,22 @@ impl<'a> Printer<'a> {
             }
             Output::Compact => compact::line(&event, origin),
         };
+        self.write(&line);
+    }
+
+    fn print_process(&self, event: &Event) {
+        let process = match ProcessEvent::read(event) {
+            Ok(process) => process,
+            Err(error) => return self.complain(&error.to_string()),
+        };
+        let line = match self.output {
+            Output::Json => process.json(&self.node, &WallClock::now().unwrap_or(self.clock)).to_string(),
+            Output::Compact => process.line(),
+        };
+        self.write(&line);
+    }
+
+    fn write(&self, line: &str) {
         let mut out = self.out.borrow_mut();
         if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
             if self.unwritten.get() == 0 {

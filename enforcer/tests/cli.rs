@@ -72,7 +72,7 @@ fn the_same_findings_come_as_json_for_programs() {
     let (code, out, _) = quell(&["check", "--format", "json", &good, &five_mistakes()]);
     assert_eq!(code, 3);
     let report: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(report["version"], 2);
+    assert_eq!(report["version"], 3);
     assert_eq!(report["accepted"], false);
     assert_eq!(report["files"][0]["policies"], serde_json::json!(["open-kill"]));
     assert_eq!(report["files"][0]["verdict"], "partial");
@@ -109,8 +109,7 @@ fn a_policy_is_planned_for_a_kernel_that_is_not_running(#[case] kernel: &str) {
     let file = policy("kill-write-by-path-at-security-file-permission.yaml");
     let (code, out, _) = quell(&["check", "--kernel", kernel, &file]);
     assert_eq!(code, 0, "{out}");
-    let plan = out.lines().last().unwrap();
-    assert!(plan.trim_start().starts_with(kernel), "{plan}");
+    let plan = out.lines().find(|line| line.trim_start().starts_with(kernel)).unwrap();
     assert!(plan.ends_with("security_file_permission: kprobe, SIGKILL: full"), "{plan}");
 }
 
@@ -133,7 +132,9 @@ fn an_unknown_kernel_is_named_together_with_the_known_ones() {
     let (code, out, err) = quell(&["check", "--kernel", "4.19", &policy("open_kill.yaml")]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.starts_with("quell: no facts are recorded for kernel 4.19; there are facts for "), "{err}");
-    assert!(err.contains("5.10, 6.1, 6.12, 7.3"), "{err}");
+    for known in ["5.10", "6.1", "6.12-override", "7.3"] {
+        assert!(err.contains(known), "{known}: {err}");
+    }
 }
 
 #[rstest]
@@ -141,7 +142,7 @@ fn an_unknown_kernel_is_named_together_with_the_known_ones() {
 #[case::other_version(
     "facts.toml",
     Some("version = 99\nrelease = \"x\"\n[features]\n[functions]\nfamilies = []\nnames = []\n"),
-    "version 99 instead of 1"
+    "version 99 instead of 2"
 )]
 #[case::no_facts("facts.toml", Some("colour = \"green\"\n"), "failed to understand facts from ")]
 fn facts_that_cannot_be_used_are_an_error(

@@ -169,6 +169,17 @@ impl Apt {
         first.package().map(Some).map_err(|field| AptError::Answer { spec, field })
     }
 
+    /// The names of the suite's packages that begin so.
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>, AptError> {
+        let out = self.run("apt-cache", &["pkgnames", prefix], None)?;
+        if !out.success {
+            return Err(self.refusal(format!("list the packages of {}", self.name), &out.stderr));
+        }
+        let mut names: Vec<String> = out.stdout.lines().map(|line| line.trim().to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Downloads packages into `into`; apt compares each with the digest in the signed index.
     /// `on_bytes` hears how much has arrived.
     pub(crate) fn download(

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use crate::build::{Build, BuildError};
+use crate::variant::{Tier, Variant, VariantError};
+
 /// Version of the catalogue format that this crate reads.
 const FORMAT: u32 = 1;
 
@@ -15,6 +18,7 @@ const MOVING_SUITES: [&str; 6] = ["forky", "sid", "unstable", "testing", "experi
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalogue {
     kernels: Vec<Kernel>,
+    variants: Vec<Variant>,
 }
 
 /// One kernel of the matrix: what to boot, where to look for it, and why it is worth the time.
@@ -31,6 +35,15 @@ pub struct Kernel {
     pub reason: String,
     /// Suites that offer it, in order of preference.
     pub suites: Vec<Suite>,
+    /// Globs over the scenarios that are run on it; none means all.
+    #[serde(default)]
+    pub scenarios: Vec<String>,
+    /// In which run it is.
+    #[serde(default)]
+    pub tier: Tier,
+    /// How it is built, when `package` holds sources and not an image.
+    #[serde(default)]
+    pub build: Option<Build>,
 }
 
 /// One suite of a Debian archive.
@@ -113,6 +126,17 @@ pub enum CatalogueError {
         /// The offending name.
         name: String,
     },
+    /// It can't be built as written.
+    #[error("kernel {id}: {source}")]
+    Build {
+        /// The id of the kernel.
+        id: String,
+        /// What is wrong.
+        source: Box<BuildError>,
+    },
+    /// A variant that is one of nothing, or differs from it in nothing.
+    #[error(transparent)]
+    Variant(#[from] VariantError),
     /// A suite whose content changes from day to day.
     #[error(
         "kernel {id}: suite {suite} is moving and can't be used; choose a stable release, its security suite or its backports"
@@ -141,6 +165,8 @@ struct File {
     version: u32,
     #[serde(default)]
     kernel: Vec<Kernel>,
+    #[serde(default)]
+    variant: Vec<Variant>,
 }
 
 impl Catalogue {
@@ -173,13 +199,26 @@ impl Catalogue {
                 return Err(CatalogueError::Duplicate { id: kernel.id.clone() });
             }
         }
-        Ok(Self { kernels: file.kernel })
+        for variant in &file.variant {
+            variant.check(&file.kernel)?;
+            if !seen.insert(variant.id.as_str()) {
+                return Err(CatalogueError::Duplicate { id: variant.id.clone() });
+            }
+        }
+        drop(seen);
+        Ok(Self { kernels: file.kernel, variants: file.variant })
     }
 
     /// Every kernel, in catalogue order.
     #[must_use]
     pub fn kernels(&self) -> &[Kernel] {
         &self.kernels
+    }
+
+    /// Every variant, in catalogue order.
+    #[must_use]
+    pub fn variants(&self) -> &[Variant] {
+        &self.variants
     }
 
     /// The kernel with this id.
@@ -209,6 +248,11 @@ impl Catalogue {
 }
 
 impl Kernel {
+    /// What tells builds of it apart; `None` for a kernel that comes built. Checked when the catalogue is read.
+    pub(crate) fn recipe(&self) -> Option<String> {
+        self.build.as_ref().and_then(|build| build.recipe().ok())
+    }
+
     /// Whether a package version is of this kernel's series (`6.1.192-1` is of `6.1`, not of `6.19`).
     #[must_use]
     pub fn is_of_series(&self, package_version: &str) -> bool {
@@ -227,6 +271,11 @@ impl Kernel {
         }
         if self.suites.is_empty() {
             return Err(CatalogueError::Missing { id: self.id.clone(), field: "suites" });
+        }
+        if let Some(build) = &self.build {
+            build
+                .recipe()
+                .map_err(|source| CatalogueError::Build { id: self.id.clone(), source: Box::new(source) })?;
         }
         if !is_plain_name(&self.id) {
             return Err(CatalogueError::Id { id: self.id.clone() });
@@ -248,7 +297,7 @@ impl Kernel {
 
 /// Lower-case letters, digits, `.`, `-`, `_`, `+`, not starting with a dot or dash: safe as a file
 /// name, in a sources file and on a command line.
-fn is_plain_name(name: &str) -> bool {
+pub(crate) fn is_plain_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_+".contains(c))
 }

@@ -31,8 +31,22 @@ pub enum ClosureError {
 /// `lookup` asks the index and may fail in its own way.
 pub(crate) fn of<E: From<ClosureError>>(
     start: Package,
-    mut lookup: impl FnMut(&str, &str) -> Result<Option<Package>, E>,
+    lookup: impl FnMut(&str, &str) -> Result<Option<Package>, E>,
 ) -> Result<Vec<Package>, E> {
+    let (found, mut missing) = what_is_there(start, lookup)?;
+    match missing.is_empty() {
+        true => Ok(found),
+        false => Err(missing.swap_remove(0).into()),
+    }
+}
+
+/// The same, with what the index does not hold beside what it does. Of a kernel whose suite has moved on, the signed packages
+/// stay longer than those with the modules.
+pub(crate) fn what_is_there<E: From<ClosureError>>(
+    start: Package,
+    mut lookup: impl FnMut(&str, &str) -> Result<Option<Package>, E>,
+) -> Result<(Vec<Package>, Vec<ClosureError>), E> {
+    let mut missing = Vec::new();
     let from = start.name.clone();
     let mut seen = BTreeSet::from([start.name.clone()]);
     let mut found = Vec::new();
@@ -45,15 +59,17 @@ pub(crate) fn of<E: From<ClosureError>>(
             if seen.len() > LIMIT {
                 return Err(ClosureError::TooMany { from }.into());
             }
-            let next = lookup(name, version)?.ok_or_else(|| ClosureError::Missing {
-                wanted: format!("{name}={version}"),
-                by: package.name.clone(),
-            })?;
-            queue.push_back(next);
+            match lookup(name, version)? {
+                Some(next) => queue.push_back(next),
+                None => missing.push(ClosureError::Missing {
+                    wanted: format!("{name}={version}"),
+                    by: package.name.clone(),
+                }),
+            }
         }
         found.push(package);
     }
-    Ok(found)
+    Ok((found, missing))
 }
 
 #[cfg(test)]
@@ -103,6 +119,16 @@ mod tests {
         let index = [package("meta", &["image"])];
         let error = names_from(&index, "meta").unwrap_err();
         assert_eq!(error, ClosureError::Missing { wanted: "image=1".to_owned(), by: "meta".to_owned() });
+    }
+
+    #[test]
+    fn what_has_left_the_suite_is_listed_beside_what_is_there() {
+        let index = [package("image", &["base", "binary", "modules"]), package("binary", &["base"])];
+        let find =
+            |name: &str, _: &str| Ok::<_, ClosureError>(index.iter().find(|p| p.name == name).cloned());
+        let (found, missing) = what_is_there(index[0].clone(), find).unwrap();
+        let names: Vec<&str> = found.iter().map(|package| package.name.as_str()).collect();
+        assert_eq!((names, missing.len()), (vec!["image", "binary"], 2));
     }
 
     #[test]

@@ -34,12 +34,21 @@ pub(crate) fn of_file(path: &Path) -> Result<(String, u64), DigestError> {
         hasher.update(&buffer[..n]);
         size_bytes += u64::try_from(n).unwrap_or(u64::MAX);
     }
+    Ok((hex(hasher), size_bytes))
+}
+
+/// SHA-256 of a text as 64 lower-case hex digits.
+pub(crate) fn of_text(text: &str) -> String {
+    hex(Sha256::new_with_prefix(text))
+}
+
+fn hex(hasher: Sha256) -> String {
     let mut hex = String::with_capacity(64);
     for byte in hasher.finalize() {
         // Writing to a string can't fail.
         let _ = write!(hex, "{byte:02x}");
     }
-    Ok((hex, size_bytes))
+    hex
 }
 
 #[cfg(test)]
@@ -52,6 +61,7 @@ mod tests {
         let path = dir.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
         let (hex, size_bytes) = of_file(&path).unwrap();
+        assert_eq!(of_text("abc"), hex);
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(size_bytes, 3);
     }

@@ -90,3 +90,39 @@ pub(crate) fn deb(dir: &Path, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
     std::fs::remove_dir_all(root).unwrap();
     deb
 }
+
+/// An object file whose one section is `.modinfo` with this content.
+pub(crate) fn module(info: &str) -> Vec<u8> {
+    const NAMES: &[u8] = b"\0.modinfo\0.shstrtab\0";
+    let mut elf = Vec::from(*b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+    let info_at = 64_u64;
+    let names_at = info_at + u64::try_from(info.len()).unwrap();
+    let sections_at = names_at + u64::try_from(NAMES.len()).unwrap();
+    for half in [1_u16, 62] {
+        elf.extend_from_slice(&half.to_le_bytes()); // relocatable, x86-64
+    }
+    elf.extend_from_slice(&1_u32.to_le_bytes());
+    for word in [0_u64, 0, sections_at] {
+        elf.extend_from_slice(&word.to_le_bytes());
+    }
+    elf.extend_from_slice(&0_u32.to_le_bytes());
+    for half in [64_u16, 0, 0, 64, 3, 2] {
+        elf.extend_from_slice(&half.to_le_bytes());
+    }
+    elf.extend_from_slice(info.as_bytes());
+    elf.extend_from_slice(NAMES);
+    elf.extend_from_slice(&[0; 64]);
+    for (name, kind, at, size) in [(1_u32, 1_u32, info_at, info.len()), (10, 3, names_at, NAMES.len())] {
+        for word in [name, kind] {
+            elf.extend_from_slice(&word.to_le_bytes());
+        }
+        for word in [0_u64, 0, at, u64::try_from(size).unwrap()] {
+            elf.extend_from_slice(&word.to_le_bytes());
+        }
+        elf.extend_from_slice(&[0; 8]); // link, info
+        for word in [1_u64, 0] {
+            elf.extend_from_slice(&word.to_le_bytes()); // alignment, entry size
+        }
+    }
+    elf
+}

@@ -18,6 +18,7 @@
 //! ```
 
 mod apt;
+mod build;
 mod bzimage;
 mod cache_dir;
 mod catalogue;
@@ -27,24 +28,32 @@ mod digest;
 mod fixture;
 mod lock;
 mod mirrors;
+mod modules;
 mod obtain;
 mod obtain_error;
+mod offered;
+mod pins;
 mod progress;
 mod record;
 mod stanza;
 mod store;
 mod unpack;
+mod variant;
 mod vmlinux;
 
 pub use apt::AptError;
+pub use build::{Build, BuildError};
 pub use cache_dir::{NoCacheDir, default_cache_dir};
 pub use catalogue::{Archive, Catalogue, CatalogueError, Kernel, SelectError, Suite};
 pub use closure::ClosureError;
 pub use digest::DigestError;
 pub use mirrors::NoMirror;
+pub use modules::{Module, ModulesError};
 pub use obtain_error::{Attempt, ObtainError};
+pub use pins::{Part, Pin, Pins, PinsError};
 pub use progress::{Bars, Lines, Progress, Silent, Step, for_stderr};
 pub use record::RecordError;
 pub use store::{KernelImage, Store, StoreError};
 pub use unpack::UnpackError;
-pub use vmlinux::VmlinuxError;
+pub use variant::{Tier, Variant, VariantError};
+pub use vmlinux::{VmlinuxError, bootable};

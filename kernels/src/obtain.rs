@@ -4,13 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::apt::{self, Apt, AptError};
+use crate::build::{Build, BuildError, Stage};
 use crate::catalogue::{Kernel, Suite};
-use crate::closure::{self, ClosureError};
 use crate::digest;
 use crate::mirrors::Mirrors;
 use crate::obtain_error::{Attempt, ObtainError};
+use crate::offered::{self, NoOffer, Offer, Wanted};
+use crate::pins::{self, Pin};
 use crate::progress::{Progress, Step};
-use crate::record::Record;
+use crate::record::{BUILT_FILES, Record};
 use crate::stanza::Package;
 use crate::unpack::{self, UnpackError};
 use crate::vmlinux;
@@ -35,17 +37,73 @@ struct Downloaded {
 /// Obtains `kernel` into `places.artefact` and returns the record that describes the artefact.
 pub(crate) fn obtain(
     kernel: &Kernel,
+    wanted: Wanted<'_>,
     places: Places<'_>,
     progress: &dyn Progress,
 ) -> Result<Record, ObtainError> {
     progress.step(&kernel.id, &Step::FindMirrors);
     let mirrors = find_mirrors(kernel, places.apt)?;
-    let downloaded = download(kernel, &mirrors, places, progress)?;
-    build(kernel, &downloaded, places.artefact, progress)
+    let downloaded = download(kernel, wanted, &mirrors, places, progress)?;
+    match &kernel.build {
+        Some(recipe) => compile(kernel, recipe, &downloaded, places, progress),
+        None => unpack_image(kernel, &downloaded, places.artefact, progress),
+    }
+}
+
+/// What the mirrors offer as the newest of the kernel's series, as a pin; nothing is downloaded but indices.
+pub(crate) fn newest(kernel: &Kernel, apt_dir: &Path, progress: &dyn Progress) -> Result<Pin, ObtainError> {
+    progress.step(&kernel.id, &Step::FindMirrors);
+    let mirrors = find_mirrors(kernel, apt_dir)?;
+    of_first_suite(kernel, &mirrors, progress, &mut |suite, uri| {
+        let (_, offer) = read_index(kernel, Wanted::Newest, suite, uri, apt_dir, progress)?;
+        Ok(Pin::of(kernel, &suite.name, &offer.start, &offer.parts))
+    })
+}
+
+/// Builds from the source package that was downloaded.
+fn compile(
+    kernel: &Kernel,
+    recipe: &Build,
+    downloaded: &Downloaded,
+    places: Places<'_>,
+    progress: &dyn Progress,
+) -> Result<Record, ObtainError> {
+    let id = || kernel.id.clone();
+    let failed = |source| ObtainError::Build { id: id(), source };
+    let (deb, package) = downloaded
+        .debs
+        .iter()
+        .find(|(_, package)| package.name == kernel.package)
+        .ok_or_else(|| failed(BuildError::NoSource { deb: places.downloads.to_owned() }))?;
+    let mut stage = |stage| {
+        let step = match stage {
+            Stage::Configure => Step::Configure,
+            Stage::Compile => Step::Compile,
+        };
+        progress.step(&kernel.id, &step);
+    };
+    let work = places.downloads.join("build");
+    let release = recipe.build(&kernel.id, deb, &work, places.artefact, &mut stage).map_err(failed)?;
+    let names: Vec<&str> =
+        BUILT_FILES.iter().copied().filter(|name| *name != "btf" || recipe.detached_btf).collect();
+    let recipe = recipe.recipe().map_err(failed)?;
+    let identity = pins::built_identity(&package.sha256, &recipe);
+    let measured = Record::of_artefact(
+        places.artefact,
+        &names,
+        &kernel.id,
+        &downloaded.suite,
+        &release,
+        &package.version,
+        &identity,
+    );
+    let mut record = measured.map_err(|source| ObtainError::Measure { id: id(), source })?;
+    record.recipe = Some(recipe);
+    Ok(record)
 }
 
 /// Unpacks and decompresses what was downloaded.
-fn build(
+fn unpack_image(
     kernel: &Kernel,
     downloaded: &Downloaded,
     artefact: &Path,
@@ -66,17 +124,27 @@ fn build(
     })?;
     let target = artefact.join("vmlinux");
     std::fs::write(&target, elf).map_err(ObtainError::io("write", &target))?;
-    let target = artefact.join("modules.deb");
-    std::fs::rename(&unpacked.modules_deb, &target)
-        .map_err(ObtainError::io("move the modules package to", &target))?;
-
+    let mut names = vec!["vmlinuz", "vmlinux"];
+    match &unpacked.config {
+        Some(_) => names.push("config"),
+        None => progress.note(&kernel.id, "no package with its configuration can be had any more"),
+    }
     let image_package =
         downloaded.debs.iter().find(|(path, _)| *path == unpacked.image_deb).map(|(_, package)| package);
+    match &unpacked.modules_deb {
+        Some(deb) => {
+            let target = artefact.join("modules.deb");
+            std::fs::rename(deb, &target).map_err(ObtainError::io("move the modules package to", &target))?;
+            names.push("modules.deb");
+        }
+        None => progress.note(&kernel.id, "no package with its modules can be had any more"),
+    }
     let image_package = image_package.ok_or_else(|| {
         unpack_error(UnpackError::Missing { what: "vmlinuz", packages: downloaded.debs.len() })
     })?;
     Record::of_artefact(
         artefact,
+        &names,
         &kernel.id,
         &downloaded.suite,
         &unpacked.release,
@@ -110,21 +178,34 @@ fn find_mirrors(kernel: &Kernel, apt_dir: &Path) -> Result<Mirrors, ObtainError>
     }
 }
 
-/// Tries the suites in the order of the catalogue, each on every mirror that the machine knows.
+/// The packages from the first suite that has them.
 fn download(
     kernel: &Kernel,
+    wanted: Wanted<'_>,
     mirrors: &Mirrors,
     places: Places<'_>,
     progress: &dyn Progress,
 ) -> Result<Downloaded, ObtainError> {
+    of_first_suite(kernel, mirrors, progress, &mut |suite, uri| {
+        try_suite(kernel, wanted, suite, uri, places, progress)
+    })
+}
+
+/// Tries the suites in the order of the catalogue, each on every mirror that the machine knows.
+fn of_first_suite<T>(
+    kernel: &Kernel,
+    mirrors: &Mirrors,
+    progress: &dyn Progress,
+    attempt: &mut dyn FnMut(&Suite, &str) -> Result<T, Failure>,
+) -> Result<T, ObtainError> {
     let mut attempts = Vec::new();
     for suite in &kernel.suites {
         let uris = mirrors
             .of(suite.archive)
             .map_err(|source| ObtainError::NoMirror { id: kernel.id.clone(), source })?;
         for uri in uris {
-            match try_suite(kernel, suite, uri, places, progress) {
-                Ok(downloaded) => return Ok(downloaded),
+            match attempt(suite, uri) {
+                Ok(found) => return Ok(found),
                 Err(Failure::Next { reason, unreachable }) => {
                     progress.note(&kernel.id, &format!("{}: {reason}", suite.name));
                     attempts.push(Attempt { suite: suite.name.clone(), reason, unreachable });
@@ -168,57 +249,50 @@ impl Failure {
 
 fn try_suite(
     kernel: &Kernel,
+    wanted: Wanted<'_>,
     suite: &Suite,
     mirror: &str,
     places: Places<'_>,
     progress: &dyn Progress,
 ) -> Result<Downloaded, Failure> {
+    let (apt, offer) = read_index(kernel, wanted, suite, mirror, places.apt, progress)?;
+    let packages = offer.parts;
+    let total_bytes = packages.iter().map(|package| package.size_bytes).sum();
+    progress.step(&kernel.id, &Step::Download { total_bytes });
+    empty(places.downloads).map_err(Failure::stop)?;
+    let mut on_bytes = |done| progress.bytes(&kernel.id, done);
+    let downloaded = apt.download(&packages, places.downloads, &mut on_bytes);
+    downloaded.map_err(|error| Failure::of_apt(kernel, error))?;
+    let debs = check_downloads(kernel, packages, places.downloads).map_err(Failure::stop)?;
+    Ok(Downloaded { suite: suite.name.clone(), debs })
+}
+
+/// Reads the signed index of one suite and looks the kernel up in it.
+fn read_index(
+    kernel: &Kernel,
+    wanted: Wanted<'_>,
+    suite: &Suite,
+    mirror: &str,
+    apt_dir: &Path,
+    progress: &dyn Progress,
+) -> Result<(Apt, Offer), Failure> {
     let of_apt = |error| Failure::of_apt(kernel, error);
     progress.step(&kernel.id, &Step::ReadIndex { suite: suite.name.clone() });
-    let apt = Apt::for_suite(&places.apt.join(&suite.name), suite, mirror).map_err(of_apt)?;
+    let apt = Apt::for_suite(&apt_dir.join(&suite.name), suite, mirror).map_err(of_apt)?;
     apt.update().map_err(of_apt)?;
     if suite.frozen {
         let text = format!("{} is frozen: its signature was checked, its expiry date was not", suite.name);
         progress.note(&kernel.id, &text);
     }
-    let packages = look_up(kernel, &apt)?;
-
-    let total_bytes = packages.iter().map(|package| package.size_bytes).sum();
-    progress.step(&kernel.id, &Step::Download { total_bytes });
-    empty(places.downloads).map_err(Failure::stop)?;
-    let mut on_bytes = |done| progress.bytes(&kernel.id, done);
-    apt.download(&packages, places.downloads, &mut on_bytes).map_err(of_apt)?;
-    let debs = check_downloads(kernel, packages, places.downloads).map_err(Failure::stop)?;
-    Ok(Downloaded { suite: suite.name.clone(), debs })
-}
-
-/// Asks the index of one suite for every package that holds a part of the kernel.
-fn look_up(kernel: &Kernel, apt: &Apt) -> Result<Vec<Package>, Failure> {
-    /// Carries both kinds of failure out of the walk.
-    enum Walk {
-        Apt(AptError),
-        Closure(ClosureError),
+    let offer = offered::look_up(kernel, wanted, &apt).map_err(|none| match none {
+        NoOffer::Apt(error) => Failure::of_apt(kernel, error),
+        NoOffer::Closure(source) => Failure::stop(ObtainError::Closure { id: kernel.id.clone(), source }),
+        NoOffer::Absent(reason) => Failure::passed_over(reason),
+    })?;
+    for note in &offer.notes {
+        progress.note(&kernel.id, &format!("{}: {note}", suite.name));
     }
-    impl From<ClosureError> for Walk {
-        fn from(error: ClosureError) -> Self {
-            Self::Closure(error)
-        }
-    }
-    let meta = apt
-        .show(&kernel.package, None)
-        .map_err(|error| Failure::of_apt(kernel, error))?
-        .ok_or_else(|| Failure::passed_over(format!("it has no {}", kernel.package)))?;
-    if !kernel.is_of_series(&meta.version) {
-        let reason = format!("its {} is {}, not of series {}", meta.name, meta.version, kernel.series);
-        return Err(Failure::passed_over(reason));
-    }
-    let all = closure::of(meta, |name, version| apt.show(name, Some(version)).map_err(Walk::Apt)).map_err(
-        |error| match error {
-            Walk::Apt(error) => Failure::of_apt(kernel, error),
-            Walk::Closure(source) => Failure::stop(ObtainError::Closure { id: kernel.id.clone(), source }),
-        },
-    )?;
-    Ok(all.into_iter().filter(Package::has_content).collect())
+    Ok((apt, offer))
 }
 
 /// A former attempt may have left packages of another suite.

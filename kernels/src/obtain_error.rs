@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::apt::AptError;
+use crate::build::BuildError;
 use crate::closure::ClosureError;
 use crate::digest::DigestError;
 use crate::mirrors::NoMirror;
@@ -44,6 +45,26 @@ pub enum ObtainError {
         id: String,
         /// What was tried.
         attempts: Vec<Attempt>,
+    },
+    /// The packages that kernels.lock names can't be had, and no others are allowed.
+    #[error(
+        "kernel {id} is pinned to {version}, which can't be had any more ({why}), and --locked allows no other; `vmtest kernels update` pins what is offered now"
+    )]
+    Locked {
+        /// The kernel.
+        id: String,
+        /// The pinned version.
+        version: String,
+        /// Why it can't be had, or what there is in its place.
+        why: String,
+    },
+    /// kernels.lock says nothing of it, and nothing unpinned is allowed.
+    #[error(
+        "kernels.lock does not pin kernel {id}, and --locked allows only what is pinned; `vmtest kernels update --kernel {id}` pins it"
+    )]
+    NotPinned {
+        /// The kernel.
+        id: String,
     },
     /// The machine's apt knows no mirror.
     #[error("failed to find a mirror for kernel {id}: {source}")]
@@ -101,6 +122,14 @@ pub enum ObtainError {
         vmlinuz: PathBuf,
         /// What failed.
         source: VmlinuxError,
+    },
+    /// It could not be built.
+    #[error("failed to build kernel {id}: {source}")]
+    Build {
+        /// The kernel.
+        id: String,
+        /// What failed.
+        source: BuildError,
     },
     /// A file of the cache could not be handled.
     #[error("failed to {action} {}: {source}", .path.display())]

@@ -43,7 +43,7 @@ fn downloaded_packages_become_a_verified_artefact() {
     let packages = split(downloads.path());
     let debs = check_downloads(&kernel(), packages.clone(), downloads.path()).unwrap();
     let downloaded = Downloaded { suite: "trixie-backports".to_owned(), debs };
-    let record = build(&kernel(), &downloaded, artefact.path(), &Silent).unwrap();
+    let record = unpack_image(&kernel(), &downloaded, artefact.path(), &Silent).unwrap();
     assert_eq!(record.release, "7.3.4");
     assert_eq!(record.sha256, packages[0].sha256, "the package with the image names the artefact");
     assert_eq!(std::fs::read(artefact.path().join("vmlinux")).unwrap(), fixture::vmlinux());
@@ -67,7 +67,7 @@ fn image_that_holds_no_kernel_is_an_error_that_names_kernel_and_cause() {
     let deb = fixture::deb(downloads.path(), "image", &files);
     let debs = vec![(deb, package("image", &"0".repeat(64)))];
     let downloaded = Downloaded { suite: "trixie-backports".to_owned(), debs };
-    let message = build(&kernel(), &downloaded, artefact.path(), &Silent).unwrap_err().to_string();
+    let message = unpack_image(&kernel(), &downloaded, artefact.path(), &Silent).unwrap_err().to_string();
     assert!(message.contains("kernel 7.3") && message.contains("magic"), "{message}");
 }
 
@@ -87,7 +87,7 @@ fn obtain_from(uri: &str) -> ObtainError {
     let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
     let places = Places { apt: dirs[0].path(), downloads: dirs[1].path(), artefact: dirs[2].path() };
     let mirrors = Mirrors::parse(&format!("{uri}|Debian|Debian|trixie-backports"));
-    download(&kernel(), &mirrors, places, &Silent).err().unwrap()
+    download(&kernel(), Wanted::Newest, &mirrors, places, &Silent).err().unwrap()
 }
 
 #[test]
@@ -111,6 +111,6 @@ fn mirror_without_the_suite_is_passed_over_with_its_reason() {
 fn missing_mirror_is_an_error_before_anything_is_fetched() {
     let dir = tempfile::tempdir().unwrap();
     let places = Places { apt: dir.path(), downloads: dir.path(), artefact: dir.path() };
-    let error = download(&kernel(), &Mirrors::default(), places, &Silent).err().unwrap();
+    let error = download(&kernel(), Wanted::Newest, &Mirrors::default(), places, &Silent).err().unwrap();
     assert!(matches!(error, ObtainError::NoMirror { .. }), "{error}");
 }

@@ -32,6 +32,12 @@ pub enum Step {
     Unpack,
     /// The kernel is decompressed for direct boot.
     Decompress,
+    /// Modules are taken out of the kernel's package.
+    Modules,
+    /// Sources are unpacked and configured.
+    Configure,
+    /// The kernel is compiled, which takes minutes.
+    Compile,
 }
 
 impl std::fmt::Display for Step {
@@ -44,6 +50,9 @@ impl std::fmt::Display for Step {
             Self::Download { total_bytes } => write!(f, "downloading {}", HumanBytes(*total_bytes)),
             Self::Unpack => f.write_str("unpacking"),
             Self::Decompress => f.write_str("decompressing for direct boot"),
+            Self::Modules => f.write_str("taking modules out of its package"),
+            Self::Configure => f.write_str("unpacking and configuring the sources"),
+            Self::Compile => f.write_str("compiling, which takes minutes"),
         }
     }
 }

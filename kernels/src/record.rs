@@ -26,7 +26,10 @@ pub(crate) struct Record {
     pub(crate) package_version: String,
     /// SHA-256 of the package that holds the image, as in the signed index; names the artefact.
     pub(crate) sha256: String,
-    /// The files of the artefact, `vmlinuz`, `vmlinux`, `config` and `modules.deb`.
+    /// Of a kernel that was built here: what tells builds of one source apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recipe: Option<String>,
+    /// The files of the artefact: those of [`FILES`], or of a kernel that was built here those of [`BUILT_FILES`].
     pub(crate) files: Vec<FileRecord>,
 }
 
@@ -42,8 +45,10 @@ pub(crate) struct FileRecord {
     pub(crate) sha256: String,
 }
 
-/// Names of the files that every artefact holds.
-pub(crate) const FILES: [&str; 4] = ["vmlinuz", "vmlinux", "config", "modules.deb"];
+/// Names of the files of a packaged kernel's artefact; the last two only where their packages can be had.
+pub(crate) const FILES: &[&str] = &["vmlinuz", "vmlinux", "config", "modules.deb"];
+/// Names of the files of a built kernel's artefact; the last one only where its type information is kept apart.
+pub(crate) const BUILT_FILES: &[&str] = &["vmlinux", "config", "btf"];
 
 /// Why a record or what it describes can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -86,16 +91,17 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// Measures the files of an artefact directory.
+    /// Measures the files of an artefact directory, which are `names`.
     pub(crate) fn of_artefact(
         dir: &Path,
+        names: &[&str],
         id: &str,
         suite: &str,
         release: &str,
         package_version: &str,
         sha256: &str,
     ) -> Result<Self, digest::DigestError> {
-        let files = FILES
+        let files = names
             .iter()
             .map(|name| {
                 let (sha256, size_bytes) = digest::of_file(&dir.join(name))?;
@@ -109,6 +115,7 @@ impl Record {
             release: release.to_owned(),
             package_version: package_version.to_owned(),
             sha256: sha256.to_owned(),
+            recipe: None,
             files,
         })
     }
@@ -129,8 +136,14 @@ impl Record {
             return Err(malformed("its `sha256` isn't a SHA-256".to_owned()));
         }
         let names: Vec<&str> = record.files.iter().map(|file| file.name.as_str()).collect();
-        if names != FILES {
-            return Err(malformed(format!("it lists the files {names:?} instead of {FILES:?}")));
+        let (all, needed) = match record.recipe {
+            Some(_) => (BUILT_FILES, &BUILT_FILES[..2]),
+            None => (FILES, &FILES[..2]),
+        };
+        // Those that are there, in their order; an image without its configuration or modules is what some mirrors have left.
+        let known: Vec<&str> = all.iter().copied().filter(|name| names.contains(name)).collect();
+        if names != known || !needed.iter().all(|name| names.contains(name)) {
+            return Err(malformed(format!("it lists the files {names:?} instead of {all:?}")));
         }
         Ok(Some(record))
     }

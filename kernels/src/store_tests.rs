@@ -7,7 +7,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::catalogue::Catalogue;
+use crate::digest;
 use crate::obtain_error::Attempt;
+use crate::pins::Part;
 use crate::progress::Silent;
 use crate::record::FILES;
 
@@ -17,17 +19,44 @@ fn kernel() -> Kernel {
     Catalogue::builtin().get("6.12").unwrap().clone()
 }
 
+/// The digest of the package with the image of a version.
+fn sha_of(version: &str) -> String {
+    if version == "6.12.1-1" { SHA.to_owned() } else { digest::of_text(version) }
+}
+
+fn pinned_to(version: &str) -> Pins {
+    let package = format!("linux-image-{version}");
+    let part = vec![Part { package: package.clone(), sha256: sha_of(version) }];
+    let mut pins = Pins::default();
+    let (id, suite, version) = ("6.12".into(), "trixie-security".into(), version.into());
+    pins.set(Pin { id, suite, package, version, part }, |_| 0);
+    pins
+}
+
 /// Stands for the network: writes an artefact of this version.
-fn fetch_version(version: &'static str) -> impl Fn(Places<'_>) -> Result<Record, ObtainError> {
-    move |places| {
+fn fetch_version(version: &'static str) -> impl Fn(Wanted<'_>, Places<'_>) -> Result<Record, ObtainError> {
+    move |_, places| {
         for name in FILES {
             std::fs::write(places.artefact.join(name), format!("{name} of {version}")).unwrap();
         }
-        Ok(Record::of_artefact(places.artefact, "6.12", "trixie-security", "6.12.1-x", version, SHA).unwrap())
+        let (suite, release, sha256) = ("trixie-security", "6.12.1-x", sha_of(version));
+        Ok(Record::of_artefact(places.artefact, FILES, "6.12", suite, release, version, &sha256).unwrap())
     }
 }
 
-fn offline(_: Places<'_>) -> Result<Record, ObtainError> {
+/// A mirror on which the pinned version is gone, and this is the newest of the series.
+fn moved_on_to(version: &'static str) -> impl Fn(Wanted<'_>, Places<'_>) -> Result<Record, ObtainError> {
+    move |wanted, places| match wanted {
+        Wanted::Newest => fetch_version(version)(wanted, places),
+        Wanted::Pinned(pin) => {
+            let reason = format!("it has no {}", pin.package);
+            let attempts = vec![Attempt { suite: "trixie-security".to_owned(), reason, unreachable: false }];
+            Err(ObtainError::NotOffered { id: pin.id.clone(), attempts })
+        }
+    }
+}
+
+fn offline(_: Wanted<'_>, _: Places<'_>) -> Result<Record, ObtainError> {
     let attempt =
         Attempt { suite: "trixie-security".to_owned(), reason: "no route".to_owned(), unreachable: true };
     Err(ObtainError::Offline { id: "6.12".to_owned(), attempts: vec![attempt] })
@@ -48,7 +77,7 @@ impl Progress for Notes {
 
 fn filled() -> (tempfile::TempDir, Store, KernelImage) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path().join("cache")).unwrap();
+    let store = Store::open(dir.path().join("cache")).unwrap().with_pins(pinned_to("6.12.1-1"));
     let image = store.ensure_with(&kernel(), &Silent, fetch_version("6.12.1-1")).unwrap();
     (dir, store, image)
 }
@@ -70,7 +99,7 @@ fn first_run_fetches_and_the_second_needs_nobody() {
 #[test]
 fn kernel_that_is_neither_cached_nor_reachable_is_a_clear_error() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(pinned_to("6.12.1-1"));
     let message = store.ensure_with(&kernel(), &Silent, offline).unwrap_err().to_string();
     assert!(
         message.starts_with(
@@ -101,7 +130,7 @@ fn damaged_file_is_told_fetched_again_and_never_handed_out(#[case] name: &str, #
 #[test]
 fn vanished_file_counts_as_damage() {
     let (_dir, store, image) = filled();
-    std::fs::remove_file(&image.config).unwrap();
+    std::fs::remove_file(image.config.unwrap()).unwrap();
     let error = store.ensure_with(&kernel(), &Silent, offline).unwrap_err();
     assert!(matches!(error, ObtainError::NotRepaired { .. }), "{error}");
 }
@@ -117,35 +146,78 @@ fn damage_that_cannot_be_repaired_offline_names_both_causes() {
 #[test]
 fn interrupted_fetch_leaves_nothing_that_looks_like_a_kernel() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
-    let torn = |places: Places<'_>| {
+    let store = Store::open(dir.path()).unwrap().with_pins(pinned_to("6.12.1-1"));
+    let torn = |wanted: Wanted<'_>, places: Places<'_>| {
         std::fs::write(places.artefact.join("vmlinux"), "half").unwrap();
-        offline(places)
+        offline(wanted, places)
     };
     store.ensure_with(&kernel(), &Silent, torn).unwrap_err();
     assert_eq!(entries(&store.root().join("artefacts")), 0);
     assert_eq!(entries(&store.root().join("index")), 0);
     // The next run starts from an empty staging directory.
-    let clean = |places: Places<'_>| {
+    let clean = |wanted: Wanted<'_>, places: Places<'_>| {
         assert_eq!((entries(places.artefact), entries(places.downloads)), (0, 0));
-        fetch_version("6.12.1-1")(places)
+        fetch_version("6.12.1-1")(wanted, places)
     };
     store.ensure_with(&kernel(), &Silent, clean).unwrap();
 }
 
 #[test]
-fn failed_refresh_keeps_the_cached_kernel() {
-    let (_dir, store, image) = filled();
-    store.fetch(&kernel(), &Silent, offline).unwrap_err();
-    assert_eq!(store.ensure_with(&kernel(), &Silent, offline).unwrap(), image);
+fn another_pin_fetches_the_kernel_anew_and_as_a_whole() {
+    let (_dir, store, _) = filled();
+    let store = store.with_pins(pinned_to("6.12.2-1"));
+    let newer = store.ensure_with(&kernel(), &Silent, fetch_version("6.12.2-1")).unwrap();
+    assert_eq!((newer.package_version.as_str(), &newer.instead_of), ("6.12.2-1", &None));
+    assert_eq!(store.ensure_with(&kernel(), &Silent, offline).unwrap(), newer);
 }
 
 #[test]
-fn refresh_replaces_the_kernel_as_a_whole() {
-    let (_dir, store, _) = filled();
-    let newer = store.fetch(&kernel(), &Silent, fetch_version("6.12.2-1")).unwrap();
-    assert_eq!(newer.package_version, "6.12.2-1");
-    assert_eq!(store.ensure_with(&kernel(), &Silent, offline).unwrap(), newer);
+fn a_pinned_version_that_has_left_the_mirror_is_replaced_by_the_newest_and_the_run_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(pinned_to("6.12.1-1"));
+    let notes = Notes::default();
+    let image = store.ensure_with(&kernel(), &notes, moved_on_to("6.12.3-1")).unwrap();
+    assert_eq!(image.package_version, "6.12.3-1");
+    assert_eq!(image.instead_of.as_deref(), Some("6.12.1-1"));
+    let notes = notes.0.into_inner().unwrap();
+    let said = notes.iter().any(|note| note.contains("pinned to 6.12.1-1") && note.contains("6.12.3-1"));
+    assert!(said, "{notes:?}");
+}
+
+#[test]
+fn a_locked_store_refuses_what_is_not_pinned() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(pinned_to("6.12.1-1")).locked(true);
+    let error = store.ensure_with(&kernel(), &Silent, moved_on_to("6.12.3-1")).unwrap_err();
+    assert!(matches!(&error, ObtainError::Locked { version, .. } if version == "6.12.1-1"), "{error}");
+    assert_eq!(entries(&dir.path().join("index")), 0, "nothing else was fetched in its place");
+    let error = store.with_pins(Pins::default()).ensure_with(&kernel(), &Silent, offline).unwrap_err();
+    assert!(matches!(error, ObtainError::NotPinned { .. }), "{error}");
+}
+
+#[test]
+fn a_cached_kernel_that_is_not_the_pinned_one_serves_when_that_is_gone_or_out_of_reach_and_says_so() {
+    let (_dir, store, image) = filled();
+    let store = store.with_pins(pinned_to("6.12.0-1"));
+    let gone = store.ensure_with(&kernel(), &Silent, moved_on_to("6.12.3-1")).unwrap();
+    let offline_too = store.ensure_with(&kernel(), &Silent, offline).unwrap();
+    for other in [&gone, &offline_too] {
+        assert_eq!(other.package_version, image.package_version);
+        assert_eq!(other.instead_of.as_deref(), Some("6.12.0-1"));
+    }
+    let error = store.locked(true).ensure_with(&kernel(), &Silent, offline).unwrap_err().to_string();
+    assert!(error.contains("cached is 6.12.1-1"), "{error}");
+}
+
+#[test]
+fn a_kernel_that_is_not_pinned_is_taken_as_the_mirror_has_it_and_the_run_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(Pins::default());
+    let notes = Notes::default();
+    let image = store.ensure_with(&kernel(), &notes, moved_on_to("6.12.3-1")).unwrap();
+    assert_eq!((image.package_version.as_str(), image.instead_of), ("6.12.3-1", None));
+    let notes = notes.0.into_inner().unwrap();
+    assert!(notes.len() == 1 && notes[0].contains("does not pin"), "{notes:?}");
 }
 
 #[rstest]
@@ -183,10 +255,11 @@ fn cached_kernel_of_another_series_is_fetched_anew() {
     let mut moved = kernel();
     moved.series = "6.13".to_owned();
     let asked = Cell::new(false);
-    let fetch = |places: Places<'_>| {
+    let fetch = |wanted: Wanted<'_>, places: Places<'_>| {
         asked.set(true);
-        fetch_version("6.13.1-1")(places)
+        fetch_version("6.13.1-1")(wanted, places)
     };
+    let store = store.with_pins(Pins::default());
     let image = store.ensure_with(&moved, &Silent, fetch).unwrap();
     assert!(asked.get());
     assert_eq!(image.package_version, "6.13.1-1");
@@ -195,15 +268,15 @@ fn cached_kernel_of_another_series_is_fetched_anew() {
 #[test]
 fn two_runs_at_once_fetch_a_kernel_once() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(pinned_to("6.12.1-1"));
     let fetches = Mutex::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let fetch = |places: Places<'_>| {
+                let fetch = |wanted: Wanted<'_>, places: Places<'_>| {
                     *fetches.lock().unwrap() += 1;
                     std::thread::sleep(std::time::Duration::from_millis(30));
-                    fetch_version("6.12.1-1")(places)
+                    fetch_version("6.12.1-1")(wanted, places)
                 };
                 store.ensure_with(&kernel(), &Silent, fetch).unwrap();
             });

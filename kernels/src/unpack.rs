@@ -14,12 +14,12 @@ pub(crate) struct Unpacked {
     pub(crate) release: String,
     /// The package that holds the image.
     pub(crate) image_deb: PathBuf,
-    /// The package that holds the modules.
-    pub(crate) modules_deb: PathBuf,
+    /// The package that holds the modules, if one does.
+    pub(crate) modules_deb: Option<PathBuf>,
     /// The bzImage.
     pub(crate) vmlinuz: PathBuf,
-    /// The build configuration.
-    pub(crate) config: PathBuf,
+    /// The build configuration, if a package holds it.
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Why the packages of a kernel could not be unpacked.
@@ -52,7 +52,7 @@ pub enum UnpackError {
         "none of the {packages} packages holds a {what}; looked for boot/{what}-* and lib/modules/*/{what}"
     )]
     Missing {
-        /// `vmlinuz`, `config` or `modules`.
+        /// `vmlinuz`.
         what: &'static str,
         /// How many packages were searched.
         packages: usize,
@@ -93,20 +93,19 @@ pub(crate) fn unpack(debs: &[PathBuf], into: &Path) -> Result<Unpacked, UnpackEr
             }
         }
     }
-    let missing = |what| move || UnpackError::Missing { what, packages: debs.len() };
-    let vmlinuz = vmlinuz.ok_or_else(missing("vmlinuz"))?;
-    let config = config.ok_or_else(missing("config"))?;
-    let modules_deb = modules_deb.ok_or_else(missing("modules"))?;
-    if config.release != vmlinuz.release {
+    let missing = || UnpackError::Missing { what: "vmlinuz", packages: debs.len() };
+    let vmlinuz: Member = vmlinuz.ok_or_else(missing)?;
+    let other = |config: &&Member| config.release != vmlinuz.release;
+    if let Some(config) = config.as_ref().filter(other) {
         return Err(UnpackError::Ambiguous {
             what: "config",
             first: vmlinuz.release,
-            second: config.release,
+            second: config.release.clone(),
         });
     }
     Ok(Unpacked {
         vmlinuz: extract(&vmlinuz, &into.join("vmlinuz"))?,
-        config: extract(&config, &into.join("config"))?,
+        config: config.map(|config| extract(&config, &into.join("config"))).transpose()?,
         modules_deb,
         image_deb: vmlinuz.deb,
         release: vmlinuz.release,

@@ -21,8 +21,8 @@ fn one_package_with_everything_is_unpacked() {
     let unpacked = unpack(std::slice::from_ref(&image), dir.path()).unwrap();
     assert_eq!(unpacked.release, "6.1.0-9");
     assert_eq!(std::fs::read_to_string(&unpacked.vmlinuz).unwrap(), "boot/vmlinuz-6.1.0-9");
-    assert_eq!(std::fs::read_to_string(&unpacked.config).unwrap(), "boot/config-6.1.0-9");
-    assert_eq!((unpacked.image_deb, unpacked.modules_deb), (image.clone(), image));
+    assert_eq!(std::fs::read_to_string(unpacked.config.unwrap()).unwrap(), "boot/config-6.1.0-9");
+    assert_eq!((unpacked.image_deb, unpacked.modules_deb), (image.clone(), Some(image)));
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn split_packages_are_put_together_by_content() {
     let binary = deb(dir.path(), "binary", &["usr/lib/modules/7.3.4/vmlinuz"]);
     let unpacked = unpack(&[meta, base, modules.clone(), binary.clone()], dir.path()).unwrap();
     assert_eq!(unpacked.release, "7.3.4");
-    assert_eq!((unpacked.image_deb, unpacked.modules_deb), (binary, modules));
-    assert_eq!(std::fs::read_to_string(unpacked.config).unwrap(), "usr/lib/modules/7.3.4/config");
+    assert_eq!((unpacked.image_deb, unpacked.modules_deb), (binary, Some(modules)));
+    assert_eq!(std::fs::read_to_string(unpacked.config.unwrap()).unwrap(), "usr/lib/modules/7.3.4/config");
 }
 
 #[test]
@@ -44,6 +44,14 @@ fn packages_without_an_image_are_refused() {
     let base = deb(dir.path(), "base", &["usr/lib/modules/7.3.4/config"]);
     let error = unpack(&[base], dir.path()).unwrap_err();
     assert!(matches!(error, UnpackError::Missing { what: "vmlinuz", packages: 1 }), "{error}");
+}
+
+#[test]
+fn an_image_alone_is_unpacked_and_says_what_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let binary = deb(dir.path(), "binary", &["boot/vmlinuz-7.0.13"]);
+    let unpacked = unpack(&[binary], dir.path()).unwrap();
+    assert_eq!((unpacked.release.as_str(), unpacked.config, unpacked.modules_deb), ("7.0.13", None, None));
 }
 
 #[test]

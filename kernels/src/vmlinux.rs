@@ -48,6 +48,18 @@ pub enum VmlinuxError {
     NotKernel(String),
 }
 
+/// A kernel that QEMU's `-kernel` starts, from a compressed image (bzImage, vmlinuz) or from a vmlinux itself.
+///
+/// # Errors
+/// It is neither, is damaged, or has no PVH entry.
+pub fn bootable(image: Vec<u8>) -> Result<Vec<u8>, VmlinuxError> {
+    if image.starts_with(b"\x7fELF") {
+        check_bootable(&image)?;
+        return Ok(image);
+    }
+    extract(&image)
+}
+
 /// The vmlinux inside a bzImage, checked to be one that QEMU's `-kernel` starts.
 pub(crate) fn extract(image: &[u8]) -> Result<Vec<u8>, VmlinuxError> {
     let payload = bzimage::payload(image)?;

@@ -1,7 +1,9 @@
 //! Effect predicates: what another process can see afterwards. Content is compared, never time stamps, because a
 //! prevented write may still have changed the modification time.
 
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,29 @@ pub enum Effect {
         /// Which name.
         path: String,
     },
+    /// The file has these permissions.
+    ModeIs {
+        /// Which file.
+        path: String,
+        /// In decimal: 384 is 0600.
+        mode: u32,
+    },
+    /// The file belongs to this user.
+    OwnerIs {
+        /// Which file.
+        path: String,
+        /// Which user.
+        uid: u32,
+    },
+    /// The file has this extended attribute with this value.
+    AttributeIs {
+        /// Which file.
+        path: String,
+        /// Name of the attribute.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// The runner's end of the pipe received exactly this.
     PipeReceived {
         /// Everything that came.
@@ -56,6 +81,13 @@ pub enum Effect {
         /// Where.
         at: String,
     },
+    /// The same, and exactly these bytes came over it.
+    StreamReceived {
+        /// Where.
+        at: String,
+        /// Everything that came.
+        data: String,
+    },
 }
 
 /// What came to the runner during one performance.
@@ -65,8 +97,8 @@ pub struct Arrived {
     pub pipe: Vec<u8>,
     /// Datagrams, each with the address as the predicate has it.
     pub datagrams: Vec<(String, Vec<u8>)>,
-    /// Connections, likewise.
-    pub connections: Vec<String>,
+    /// Connections, likewise, each with the bytes that came over it.
+    pub connections: Vec<(String, Vec<u8>)>,
 }
 
 impl Arrived {
@@ -89,11 +121,19 @@ impl Effect {
             Self::FileIsEmpty { path: name } => Self::FileIsEmpty { path: path(name) },
             Self::Exists { path: name } => Self::Exists { path: path(name) },
             Self::NotExists { path: name } => Self::NotExists { path: path(name) },
+            Self::ModeIs { path: name, mode } => Self::ModeIs { path: path(name), mode: *mode },
+            Self::OwnerIs { path: name, uid } => Self::OwnerIs { path: path(name), uid: *uid },
+            Self::AttributeIs { path: file, name, value } => {
+                Self::AttributeIs { path: path(file), name: data(name), value: data(value) }
+            }
             Self::PipeReceived { data: text } => Self::PipeReceived { data: data(text) },
             Self::DatagramReceived { at, data: text } => {
                 Self::DatagramReceived { at: data(at), data: data(text) }
             }
             Self::ConnectionMade { at } => Self::ConnectionMade { at: data(at) },
+            Self::StreamReceived { at, data: text } => {
+                Self::StreamReceived { at: data(at), data: data(text) }
+            }
         }
     }
 
@@ -105,8 +145,14 @@ impl Effect {
             | Self::FileContains { path, .. }
             | Self::FileIsEmpty { path }
             | Self::Exists { path }
-            | Self::NotExists { path } => Some(path),
-            Self::PipeReceived { .. } | Self::DatagramReceived { .. } | Self::ConnectionMade { .. } => None,
+            | Self::NotExists { path }
+            | Self::ModeIs { path, .. }
+            | Self::OwnerIs { path, .. }
+            | Self::AttributeIs { path, .. } => Some(path),
+            Self::PipeReceived { .. }
+            | Self::DatagramReceived { .. }
+            | Self::ConnectionMade { .. }
+            | Self::StreamReceived { .. } => None,
         }
     }
 
@@ -128,9 +174,42 @@ impl Effect {
                 here.next().is_some_and(|(_, bytes)| bytes == data.as_bytes()) && here.next().is_none()
             }
             Self::ConnectionMade { at } => {
-                arrived.connections.iter().filter(|place| *place == at).count() == 1
+                arrived.connections.iter().filter(|(place, _)| place == at).count() == 1
+            }
+            Self::StreamReceived { at, data } => {
+                let mut here = arrived.connections.iter().filter(|(place, _)| place == at);
+                here.next().is_some_and(|(_, bytes)| bytes == data.as_bytes()) && here.next().is_none()
+            }
+            Self::ModeIs { path, mode } => {
+                metadata(Path::new(path))?.is_some_and(|now| now.mode() & PERMISSIONS == *mode)
+            }
+            Self::OwnerIs { path, uid } => metadata(Path::new(path))?.is_some_and(|now| now.uid() == *uid),
+            Self::AttributeIs { path, name, value } => {
+                attribute(path, name)?.is_some_and(|now| now == value.as_bytes())
             }
         })
+    }
+}
+
+/// The bits of a mode that `chmod` changes.
+pub(crate) const PERMISSIONS: u32 = 0o7777;
+/// Longest value that a scenario sets.
+const ATTRIBUTE_BYTES: usize = 256;
+
+fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn attribute(path: &str, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let mut value = [0_u8; ATTRIBUTE_BYTES];
+    match rustix::fs::lgetxattr(path, name, &mut value) {
+        Ok(length) => Ok(value.get(..length).map(<[u8]>::to_vec)),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -144,15 +223,13 @@ fn content(path: &str) -> io::Result<Option<Vec<u8>>> {
 
 /// Whether a name exists, without following a symbolic link.
 pub(crate) fn name_exists(path: &Path) -> io::Result<bool> {
-    match std::fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(metadata(path)?.is_some())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use rstest::rstest;
 
@@ -176,10 +253,20 @@ mod tests {
     #[case::datagram_elsewhere(Effect::DatagramReceived { at: "here".into(), data: "word".into() }, false)]
     #[case::connection(Effect::ConnectionMade { at: "there".into() }, true)]
     #[case::connection_elsewhere(Effect::ConnectionMade { at: "here".into() }, false)]
+    #[case::stream(Effect::StreamReceived { at: "there".into(), data: "byte".into() }, true)]
+    #[case::stream_whole(Effect::StreamReceived { at: "there".into(), data: "byt".into() }, false)]
+    #[case::mode(Effect::ModeIs { path: "/file".into(), mode: 0o640 }, true)]
+    #[case::other_mode(Effect::ModeIs { path: "/file".into(), mode: 0o600 }, false)]
+    #[case::absent_has_no_mode(Effect::ModeIs { path: "/absent".into(), mode: 0o640 }, false)]
+    #[case::other_owner(Effect::OwnerIs { path: "/file".into(), uid: 4242 }, false)]
+    #[case::no_attribute(
+        Effect::AttributeIs { path: "/file".into(), name: "user.x".into(), value: String::new() }, false
+    )]
     #[case::pipe_whole(Effect::PipeReceived { data: "ca".into() }, false)]
     fn predicate_holds_exactly_when_the_file_system_says_so(#[case] effect: Effect, #[case] expected: bool) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("file"), "one\ntwo\n").unwrap();
+        std::fs::set_permissions(dir.path().join("file"), PermissionsExt::from_mode(0o640)).unwrap();
         std::fs::write(dir.path().join("empty"), "").unwrap();
         std::os::unix::fs::symlink("nowhere", dir.path().join("link")).unwrap();
         let root = dir.path().to_str().unwrap().to_owned();
@@ -187,7 +274,7 @@ mod tests {
         let arrived = Arrived {
             pipe: b"came".to_vec(),
             datagrams: vec![("there".into(), b"word".to_vec())],
-            connections: vec!["there".into()],
+            connections: vec![("there".into(), b"byte".to_vec())],
         };
         assert_eq!(resolved.holds(&arrived).unwrap(), expected);
     }

@@ -30,6 +30,7 @@ pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
         return Judgement::Broken(reason);
     }
     let failures: Vec<String> = [
+        support(expect, record),
         process(expect, record),
         effect(expect, record),
         bystander_process(record),
@@ -43,6 +44,8 @@ pub fn judge(expect: &Expectation, record: &Record) -> Judgement {
         exactly("kill_failed", "failed kill", 0, record.kill_failed),
         exactly("signalled", "successful signal", expect.signalled, record.signalled),
         exactly("signal_failed", "failed signal", 0, record.signal_failed),
+        exactly("refused", "refused call", expect.refused, record.refused),
+        exactly("refuse_failed", "refusal that failed", 0, record.refuse_failed),
         exactly("rate_limited", "event held back", expect.rate_limited, record.rate_limited),
         exactly("not_posted", "match without an event", expect.not_posted, record.not_posted),
         faults(expect, record),
@@ -78,19 +81,42 @@ fn control(when: &str, control: &Performance) -> Option<String> {
     (!control.effect_happened).then(|| format!("without the policy, {when}, the act had no effect"))
 }
 
+/// Whether the agent took the policy, or refused it for the expected reasons.
+fn support(expect: &Expectation, record: &Record) -> Option<String> {
+    match (&record.unsupported, expect.unsupported.as_slice()) {
+        (None, []) => None,
+        (None, _) => Some("the policy should be refused on this kernel, but it was attached".into()),
+        (Some(said), []) => Some(format!("the policy should be attached, but it was refused: {said}")),
+        (Some(said), reasons) => reasons
+            .iter()
+            .find(|reason| !said.contains(reason.as_str()))
+            .map(|reason| format!("the refusal of the policy should say `{reason}`, but said: {said}")),
+    }
+}
+
 fn process(expect: &Expectation, record: &Record) -> Option<String> {
-    let wanted = match expect.process {
-        ExpectedProcess::Killed => ProcessFate::Signalled(SIGKILL),
-        ExpectedProcess::Survives => ProcessFate::Exited(exit::SUCCESS),
-        ExpectedProcess::Signalled(signal) => ProcessFate::Signalled(signal),
-    };
-    let wanted_text = match expect.process {
-        ExpectedProcess::Killed => format!("die of signal {SIGKILL}"),
-        ExpectedProcess::Survives => "survive".to_owned(),
-        ExpectedProcess::Signalled(signal) => format!("die of signal {signal}"),
+    let (wanted, wanted_text) = match expect.process {
+        ExpectedProcess::Killed => (ProcessFate::Signalled(SIGKILL), format!("die of signal {SIGKILL}")),
+        ExpectedProcess::Survives => (ProcessFate::Exited(exit::SUCCESS), "survive".to_owned()),
+        ExpectedProcess::Signalled(signal) => {
+            (ProcessFate::Signalled(signal), format!("die of signal {signal}"))
+        }
+        ExpectedProcess::Refused(errno) => return refused(errno, &record.enforced),
     };
     (record.enforced.fate != wanted)
         .then(|| format!("the process should {wanted_text}, but it {}", describe(&record.enforced)))
+}
+
+fn refused(errno: i32, performance: &Performance) -> Option<String> {
+    let ended = matches!(performance.fate, ProcessFate::Exited(status) if status != exit::SUCCESS);
+    match performance.failure {
+        Some((_, seen)) if ended && seen == errno => None,
+        Some((step, seen)) if ended => Some(format!(
+            "the process should see errno {errno}, but it saw {seen} at step {step} and {}",
+            describe(performance)
+        )),
+        _ => Some(format!("the process should see errno {errno}, but it {}", describe(performance))),
+    }
 }
 
 fn effect(expect: &Expectation, record: &Record) -> Option<String> {
@@ -123,6 +149,10 @@ fn bystander_effect(record: &Record) -> Option<String> {
 }
 
 fn hook_was_seen(expect: &Expectation, record: &Record) -> Option<String> {
+    // Without an agent nobody counts, and the performances alone say that nothing is attached.
+    if record.unsupported.is_some() {
+        return None;
+    }
     let (least, calls) = (expect.least_calls.max(1), record.calls);
     match calls {
         0 => Some(

@@ -1,6 +1,6 @@
 //! Where things are in the lab, and how long to wait for them: the only machine-dependent input of a run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::scenario::FileSystem;
@@ -12,12 +12,8 @@ pub struct LabPaths {
     pub quell: PathBuf,
     /// The subject, a static binary of this crate.
     pub subject: PathBuf,
-    /// Work directory on tmpfs.
-    pub tmpfs: PathBuf,
-    /// Work directory on ext4.
-    pub ext4: PathBuf,
-    /// Work directory for acts without a file system under test.
-    pub none: PathBuf,
+    /// Holds a work directory for each file system, called as it is.
+    pub work: PathBuf,
     /// Put before the absolute paths of a scenario (`/etc/passwd`); `/` in a guest.
     pub rootfs: PathBuf,
     /// For sockets, the policy, the agent's output: created anew by each run.
@@ -33,9 +29,7 @@ impl LabPaths {
         Self {
             quell: "/lab/quell".into(),
             subject: "/lab/subject".into(),
-            tmpfs: "/lab/tmpfs".into(),
-            ext4: "/lab/ext4".into(),
-            none: "/lab/none".into(),
+            work: "/lab".into(),
             rootfs: "/".into(),
             scratch: "/lab/scratch".into(),
             deadlines: Deadlines::default(),
@@ -44,11 +38,11 @@ impl LabPaths {
 
     /// The work directory for a file system.
     #[must_use]
-    pub fn work_dir(&self, filesystem: FileSystem) -> &Path {
+    pub fn work_dir(&self, filesystem: FileSystem) -> PathBuf {
         match filesystem {
-            FileSystem::Tmpfs => &self.tmpfs,
-            FileSystem::Ext4 => &self.ext4,
-            FileSystem::None => &self.none,
+            // Nothing can be made there; a relative path of such a scenario is a mistake that shows at once.
+            FileSystem::Procfs => self.rootfs.join("proc"),
+            named => self.work.join(named.name()),
         }
     }
 

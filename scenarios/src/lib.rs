@@ -9,9 +9,11 @@
 
 pub mod effect;
 pub mod exit;
+pub mod expect;
 pub mod judge;
 pub mod lab;
 pub mod load;
+mod marker;
 pub mod order;
 pub mod perform;
 mod raw;

@@ -1,5 +1,6 @@
 //! Reads a folder of scenario files into self-contained values, and refuses what is not a scenario.
 
+mod expectation;
 mod problem;
 mod validate;
 
@@ -10,7 +11,9 @@ use walkdir::WalkDir;
 
 pub use self::problem::{LoadError, Problem};
 use crate::effect::Effect;
-use crate::scenario::{Expectation, FileSystem, Mode, Policy, Position, PreparedFile, Scenario, Target};
+use crate::scenario::{
+    Exception, Expectation, FileSystem, Mode, Policy, Position, PreparedFile, Scenario, Target, Tier,
+};
 use crate::step::Step;
 
 /// The folder of the policies, beside those of the scenarios.
@@ -25,6 +28,8 @@ struct ScenarioFile {
     policy: String,
     filesystems: Vec<FileSystem>,
     #[serde(default)]
+    tier: Tier,
+    #[serde(default)]
     position: Position,
     #[serde(default)]
     mode: Mode,
@@ -35,6 +40,20 @@ struct ScenarioFile {
     #[serde(default)]
     bystander_steps: Vec<Step>,
     effect: Vec<Effect>,
+    expect: Expectation,
+    #[serde(default)]
+    except: Vec<ExceptionEntry>,
+}
+
+/// An exception as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExceptionEntry {
+    kernels: Vec<String>,
+    #[serde(default)]
+    filesystems: Vec<FileSystem>,
+    why: String,
+    policy: Option<String>,
     expect: Expectation,
 }
 
@@ -93,6 +112,27 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
             return Err(problems);
         }
     };
+    let mut except = Vec::new();
+    for entry in &file.except {
+        let policy = entry.policy.as_ref().map(|name| (name, read_policy(dir, name)));
+        let policy = match policy {
+            Some((name, Err(error))) => {
+                let what = format!("policy `{name}` can't be read: {error}");
+                problems.push(Problem::Invalid { path: path.clone(), what });
+                None
+            }
+            Some((_, Ok(policy))) => Some(policy),
+            None => None,
+        };
+        let ExceptionEntry { kernels, filesystems, why, expect, .. } = entry;
+        except.push(Exception {
+            kernels: kernels.clone(),
+            filesystems: filesystems.clone(),
+            why: why.clone(),
+            policy,
+            expect: expect.clone(),
+        });
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -101,6 +141,7 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         claims,
         policy: _,
         filesystems,
+        tier,
         position,
         mode,
         target,
@@ -109,6 +150,7 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         bystander_steps,
         effect,
         expect,
+        except: _,
     } = file;
     Ok(Scenario {
         id,
@@ -116,6 +158,7 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         claims,
         policy,
         filesystems,
+        tier,
         position,
         mode,
         target,
@@ -124,6 +167,9 @@ fn load_file(dir: &Path, relative: &Path) -> Result<Scenario, Vec<Problem>> {
         bystander_steps,
         effect,
         expect,
+        except,
+        without: Vec::new(),
+        btf: None,
     })
 }
 

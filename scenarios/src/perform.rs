@@ -2,8 +2,14 @@
 //!
 //! A failure is an exit status (see [`crate::exit`]) and a line on standard error for the reader of a report.
 
+mod data;
+mod names;
 mod network;
+mod orphan;
+mod pass;
 mod steps;
+mod thread;
+mod witnessed;
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -98,6 +104,15 @@ pub enum PerformError {
 }
 
 impl PerformError {
+    /// Which step failed, from 0, and with which errno.
+    #[must_use]
+    pub fn failed_step(&self) -> Option<(usize, i32)> {
+        match self {
+            Self::Step { index, errno, .. } => Some((*index, *errno as i32)),
+            _ => None,
+        }
+    }
+
     /// The exit status that tells this error.
     #[must_use]
     pub fn exit_status(&self) -> i32 {

@@ -2,14 +2,27 @@
 //! ones, sets of capabilities.
 #![expect(unsafe_code, reason = "these arguments are exactly what safe wrappers are there to rule out")]
 
+pub(crate) mod aio;
+pub(crate) mod fork;
+pub(crate) mod memory;
+pub(crate) mod ring;
+pub(crate) mod short;
+
 use std::ffi::CStr;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+
+/// A descriptor that the kernel has just made for us.
+pub(crate) fn own(number: i32) -> nix::Result<OwnedFd> {
+    if number < 0 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: the caller got the number from a system call that made it, and gives it to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
 
 /// `prctl(PR_GET_DUMPABLE, value, case, 0, 0)`. The kernel looks at no argument behind the first.
 pub(crate) fn prctl_number(value: i64, case: u32) -> nix::Result<()> {
@@ -36,55 +49,27 @@ pub(crate) fn prctl_text(text: &CStr, case: u32) -> nix::Result<()> {
     Errno::result(outcome).map(drop)
 }
 
-/// Number of `writev` among the 32-bit system calls (arch/x86/entry/syscalls/syscall_32.tbl).
-const WRITEV_32: i32 = 146;
-
-/// `writev` as a 32-bit program calls it: the vector holds 32-bit addresses and lengths.
-pub(crate) fn write_parts_short(file: &OwnedFd, parts: &[String]) -> nix::Result<usize> {
-    let vector_bytes = parts.len() * 8;
-    let bytes = vector_bytes + parts.iter().map(String::len).sum::<usize>();
-    let size = NonZeroUsize::new(bytes).ok_or(Errno::EINVAL)?;
-    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_32BIT;
-    // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
-    let memory = unsafe { mmap_anonymous(None, size, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)? };
-    let short = |number: usize| u32::try_from(number).map_err(|_| Errno::EOVERFLOW);
-    let start = memory.as_ptr().addr();
-    let (mut vector, mut content) = (Vec::new(), Vec::<u8>::new());
-    for part in parts {
-        vector.extend(short(start + vector_bytes + content.len())?.to_le_bytes());
-        vector.extend(short(part.len())?.to_le_bytes());
-        content.extend(part.as_bytes());
-    }
-    vector.extend(content);
-    // SAFETY: the mapping has as many bytes as are copied, and nothing else knows of it. It stays until the process ends.
-    unsafe { std::ptr::copy_nonoverlapping(vector.as_ptr(), memory.as_ptr().cast(), vector.len()) };
-    let (vector, count, mut outcome) = (short(start)?, short(parts.len())?, WRITEV_32);
-    // SAFETY: the kernel only reads the mapping. The compiler keeps rbx for itself, so it is put back.
-    unsafe {
-        std::arch::asm!(
-            "xchg {fd:r}, rbx", "int 0x80", "xchg {fd:r}, rbx",
-            fd = inout(reg) i64::from(file.as_raw_fd()) => _,
-            inout("eax") outcome, in("ecx") vector, in("edx") count,
-            out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            options(nostack),
-        );
-    }
-    usize::try_from(outcome).map_err(|_| Errno::from_raw(-outcome))
-}
-
 /// Longest address that the kernel takes: `struct sockaddr_storage`.
 const ADDRESS_BYTES: usize = 128;
 
 /// `connect` with a length of the address that need not be the real one.
 pub(crate) fn connect(socket: &OwnedFd, to: SocketAddr, length: u32) -> nix::Result<()> {
+    with_address(libc::SYS_connect, socket, to, length)
+}
+
+/// `bind`, likewise.
+pub(crate) fn bind(socket: &OwnedFd, to: SocketAddr, length: u32) -> nix::Result<()> {
+    with_address(libc::SYS_bind, socket, to, length)
+}
+
+fn with_address(call: libc::c_long, socket: &OwnedFd, to: SocketAddr, length: u32) -> nix::Result<()> {
     let address = address(to);
     if usize::try_from(length).map_or(true, |length| length > address.len()) {
         return Err(Errno::EINVAL);
     }
     // SAFETY: the buffer has at least as many bytes as the kernel is told, and the kernel only reads them.
-    let outcome = unsafe {
-        libc::syscall(libc::SYS_connect, socket.as_raw_fd(), address.as_ptr(), libc::c_ulong::from(length))
-    };
+    let outcome =
+        unsafe { libc::syscall(call, socket.as_raw_fd(), address.as_ptr(), libc::c_ulong::from(length)) };
     Errno::result(outcome).map(drop)
 }
 

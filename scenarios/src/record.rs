@@ -23,6 +23,9 @@ pub struct Performance {
     pub effect_happened: bool,
     /// Whether everything that the act may touch was exactly as prepared.
     pub untouched: bool,
+    /// Which step failed, from 0, and with which errno: by its own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<(usize, i32)>,
     /// What the process wrote to its standard error: for the reader of a report, never judged.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub stderr: String,
@@ -74,11 +77,24 @@ pub struct Record {
     pub killed: u64,
     /// Failed `bpf_send_signal` calls.
     pub kill_failed: u64,
+    /// Calls that a program refused.
+    #[serde(default)]
+    pub refused: u64,
+    /// Calls that it should have refused and could not.
+    #[serde(default)]
+    pub refuse_failed: u64,
+    /// What the agent said when it refused the policy; nothing was attached then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<String>,
     /// Helpers that failed in the kernel, whoever's call it was.
     pub faults: Vec<Fault>,
     /// Program runs that the kernel skipped (`bpf_prog_info.recursion_misses`); `None` where the kernel does not
     /// count them for kprobes (before 6.7).
     pub recursion_misses: Option<u64>,
+    /// Earlier performances of the cell, of which nothing is kept but this: how many program runs the kernel skipped in
+    /// each, which is why it proved nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thrown_away: Vec<u64>,
     /// Events lost on their way: no room in the ring buffer, not readable, or not written out by the agent.
     pub lost_events: u64,
     /// Events that the agent printed about the acting process.
@@ -88,4 +104,40 @@ pub struct Record {
     pub shown_events: Vec<serde_json::Value>,
     /// From starting the agent to its readiness message, in guest milliseconds.
     pub attach_ms: u64,
+}
+
+impl Record {
+    /// A run whose policy the agent refused: control, act, bystander, control, and no counter of anything.
+    #[must_use]
+    pub fn unsupported(performances: [Performance; 4], said: String) -> Self {
+        let [control_before, enforced, bystander, control_after] = performances;
+        Self {
+            control_before,
+            enforced,
+            bystander,
+            control_after,
+            calls: 0,
+            accounted: 0,
+            aborted: 0,
+            matched: 0,
+            decided: 0,
+            reported: 0,
+            rate_limited: 0,
+            not_posted: 0,
+            signalled: 0,
+            signal_failed: 0,
+            killed: 0,
+            kill_failed: 0,
+            refused: 0,
+            refuse_failed: 0,
+            unsupported: Some(said),
+            faults: Vec::new(),
+            recursion_misses: None,
+            thrown_away: Vec::new(),
+            lost_events: 0,
+            events: 0,
+            shown_events: Vec::new(),
+            attach_ms: 0,
+        }
+    }
 }

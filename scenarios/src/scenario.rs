@@ -2,10 +2,12 @@
 //! a guest as JSON.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Effect;
+pub use crate::expect::{Expectation, ExpectedEffect, ExpectedFault, ExpectedProcess, PRESENT};
 use crate::step::Step;
 
 /// What stands in scenario files for the one thing in which act and bystander differ.
@@ -25,6 +27,9 @@ pub struct Scenario {
     pub policy: Policy,
     /// Where the act happens; one cell for each.
     pub filesystems: Vec<FileSystem>,
+    /// In which runs it is.
+    #[serde(default)]
+    pub tier: Tier,
     /// In which PID namespace, and as whose child, the subject runs.
     #[serde(default)]
     pub position: Position,
@@ -43,6 +48,34 @@ pub struct Scenario {
     /// What another process can see afterwards, if the act had its effect. All of it together is the effect.
     pub effect: Vec<Effect>,
     /// What must be seen for a cell to pass.
+    pub expect: Expectation,
+    /// Kernels on which something else must be seen; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<Exception>,
+    /// What the agent is told to do without, as on a kernel that lacks it (`--without`). From the kernel's entry in the
+    /// catalogue, never from a scenario's file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// A file with the kernel's type information, for one that has none in itself (`--btf`). Not from a scenario's file either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub btf: Option<PathBuf>,
+}
+
+/// Another expectation on some kernels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// Ids of kernels: whole ones, or how they begin and a `*`.
+    pub kernels: Vec<String>,
+    /// On which of the scenario's file systems; empty: on all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filesystems: Vec<FileSystem>,
+    /// In what these kernels differ.
+    pub why: String,
+    /// The policy that says the same there, where functions of the kernel differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// What must be seen there.
     pub expect: Expectation,
 }
 
@@ -81,6 +114,9 @@ pub struct PreparedFile {
     /// Make it a symbolic link to the subject instead, to be the image of an `execve`.
     #[serde(default)]
     pub link_to_subject: bool,
+    /// Make it an empty directory instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory: bool,
     /// Let it be executed, whatever is in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
@@ -94,18 +130,76 @@ pub enum FileSystem {
     Tmpfs,
     /// A real ext4 on the guest's NVMe disk; `/lab/ext4` in the guest.
     Ext4,
+    /// XFS on a disk, with shared extents (reflink).
+    Xfs,
+    /// Btrfs on a disk: copies on write, and writes through a path of its own.
+    Btrfs,
+    /// FAT with long names on a disk.
+    Vfat,
+    /// An overlay whose layers are on tmpfs; `/lab/overlay` in the guest.
+    Overlay,
+    /// Files of the kernel itself, which scenarios name by their absolute paths.
+    Procfs,
     /// The act touches no file system under test (pipes, processes); runs in `/lab/none`.
     None,
 }
 
-impl fmt::Display for FileSystem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl FileSystem {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Tmpfs,
+        Self::Ext4,
+        Self::Xfs,
+        Self::Btrfs,
+        Self::Vfat,
+        Self::Overlay,
+        Self::Procfs,
+        Self::None,
+    ];
+
+    /// The kernel's name for it, and that of its work directory.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Tmpfs => "tmpfs",
             Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+            Self::Vfat => "vfat",
+            Self::Overlay => "overlay",
+            Self::Procfs => "procfs",
             Self::None => "none",
-        })
+        }
     }
+
+    /// The file system with this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether it lies on a disk, which the host makes.
+    #[must_use]
+    pub fn is_on_disk(self) -> bool {
+        matches!(self, Self::Ext4 | Self::Xfs | Self::Btrfs | Self::Vfat)
+    }
+}
+
+impl fmt::Display for FileSystem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// How often a scenario is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Before every change is taken over.
+    #[default]
+    Gate,
+    /// Now and then, and when somebody asks for it.
+    Full,
 }
 
 /// In which PID namespace, and as whose child, the subject runs.
@@ -132,92 +226,33 @@ pub enum Mode {
     Monitor,
 }
 
-/// What must be seen for a cell to pass. Process, effect and counters are asserted separately: "killed" alone
-/// proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// What becomes of the process that acts.
-    pub process: ExpectedProcess,
-    /// Whether the side effect is there afterwards.
-    pub effect: ExpectedEffect,
-    /// Matches that the kernel-side counter must show, exactly.
-    pub matched: u64,
-    /// Successful `bpf_send_signal` calls that the kernel-side counter must show, exactly.
-    pub killed: u64,
-    /// Events about the acting process that the agent must have printed, exactly.
-    pub events: u64,
-    /// Successful signals of Signal actions that the kernel-side counter must show, exactly.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub signalled: u64,
-    /// Matches whose event a rate limit held back, exactly.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub rate_limited: u64,
-    /// Matches of selectors with NoPost, exactly.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub not_posted: u64,
-    /// Calls of the hooked functions that the programs must have seen, at least: act and bystander together.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub least_calls: u64,
-    /// What the events about the acting process must hold, one by one in their order: every key that stands here; an
-    /// object may have more keys, a list no more elements. The text [`PRESENT`] stands for anything but null and empty. Without entries nothing is compared.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seen: Vec<serde_json::Value>,
-    /// Helpers that must have failed in the kernel; no other may have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<ExpectedFault>,
-}
-
-/// What stands in [`Expectation::seen`] for anything that is not null, not empty.
-pub const PRESENT: &str = "$present";
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-const fn one() -> u64 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
-const fn is_one(count: &u64) -> bool {
-    *count == 1
-}
-
-/// A place and an errno, however often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectedFault {
-    /// Where, by the enforcer's name for the place.
-    pub site: String,
-    /// With which errno.
-    pub errno: i32,
-}
-
-/// Fate of the acting process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExpectedProcess {
-    /// Died of signal 9, as its parent's wait status says.
-    Killed,
-    /// Ran to its end with exit status 0.
-    Survives,
-    /// Died of this other signal.
-    Signalled(i32),
-}
-
-/// Fate of the side effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExpectedEffect {
-    /// Nothing of it is there afterwards: everything is as prepared.
-    Prevented,
-    /// There afterwards, although the process may have died.
-    Happens,
+/// Whether a kernel's id is the one that an exception names, or begins as that does before its `*`.
+fn is_meant(named: &str, kernel: &str) -> bool {
+    named.strip_suffix('*').map_or(named == kernel, |begin| kernel.starts_with(begin))
 }
 
 impl Scenario {
+    /// What must be seen on this kernel and file system.
+    #[must_use]
+    pub fn expectation(&self, kernel: &str, filesystem: FileSystem) -> &Expectation {
+        self.exception(kernel, filesystem).map_or(&self.expect, |exception| &exception.expect)
+    }
+
+    /// The policy for this kernel and file system.
+    #[must_use]
+    pub fn policy(&self, kernel: &str, filesystem: FileSystem) -> &Policy {
+        let other = self.exception(kernel, filesystem).and_then(|exception| exception.policy.as_ref());
+        other.unwrap_or(&self.policy)
+    }
+
+    fn exception(&self, kernel: &str, filesystem: FileSystem) -> Option<&Exception> {
+        let fits = |exception: &&Exception| {
+            exception.kernels.iter().any(|id| is_meant(id, kernel))
+                && (exception.filesystems.is_empty() || exception.filesystems.contains(&filesystem))
+        };
+        self.except.iter().find(fits)
+    }
+
     /// `text` with [`TARGET`] filled in.
     #[must_use]
     pub fn fill(&self, text: &str, target: &str) -> String {
@@ -231,5 +266,26 @@ impl Scenario {
         let of_steps = self.steps.iter().chain(&self.bystander_steps).flat_map(Step::paths);
         let of_effect = self.effect.iter().filter_map(Effect::path).map(str::to_owned);
         of_files.chain(of_steps).chain(of_effect).map(|path| self.fill(&path, target)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_means_kernels_by_their_ids_or_by_how_these_begin() {
+        assert!(is_meant("6.1", "6.1") && !is_meant("6.1", "6.12"));
+        assert!(is_meant("6.*", "6.12-rt") && !is_meant("6.*", "7.3"));
+        assert!(is_meant("*", "5.10"));
+    }
+
+    #[test]
+    fn every_file_system_is_found_by_its_name() {
+        for kind in FileSystem::ALL {
+            assert_eq!(FileSystem::of_name(kind.name()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        assert_eq!(FileSystem::of_name("zfs"), None);
     }
 }

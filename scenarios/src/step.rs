@@ -1,6 +1,11 @@
 //! The closed list of steps that a subject can be told to do: one step is one system call, with one errno.
 
+mod kind;
+mod strings;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::kind::{NamespaceKind, OpenFlag, RingWay, SocketKind};
 
 /// One step. In a scenario file strings may contain `$target`; paths are relative to the work directory of the cell
 /// or absolute. A subject only ever sees them filled in and absolute.
@@ -70,7 +75,7 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         short: bool,
     },
-    /// `mknod` of a pipe with a name.
+    /// `mknodat` of a pipe with a name.
     Mkfifo {
         /// Which name.
         path: String,
@@ -159,144 +164,238 @@ pub enum Step {
         /// What.
         data: String,
     },
-}
-
-/// Namespaces that `unshare` can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NamespaceKind {
-    /// Host and domain name.
-    Uts,
-    /// System V objects and message queues.
-    Ipc,
-    /// Mounts.
-    Mnt,
-    /// Network devices, addresses, ports.
-    Net,
-    /// Cgroup root.
-    Cgroup,
-    /// Users and capabilities: in the new one the process has all of these.
-    User,
-}
-
-/// Sockets that a step can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SocketKind {
-    /// TCP over IPv4.
-    Tcp4,
-    /// TCP over IPv6.
-    Tcp6,
-    /// UDP over IPv4.
-    Udp4,
-    /// UDP over IPv6.
-    Udp6,
-    /// Raw ICMP over IPv4.
-    Icmp4,
-    /// A stream in the file system.
-    Unix,
-}
-
-/// Flags of an `open` step, by their kernel names without `O_`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OpenFlag {
-    /// Read only.
-    Rdonly,
-    /// Write only.
-    Wronly,
-    /// Read and write.
-    Rdwr,
-    /// Every write goes to the end.
-    Append,
-    /// Create the file if it is absent.
-    Creat,
-    /// Fail if the file exists.
-    Excl,
-    /// Empty the file.
-    Trunc,
-}
-
-impl OpenFlag {
-    /// Whether this is one of the three access modes, of which an open has exactly one.
-    #[must_use]
-    pub fn is_access_mode(self) -> bool {
-        matches!(self, Self::Rdonly | Self::Wronly | Self::Rdwr)
-    }
-}
-
-impl Step {
-    /// The same step with every string that names a file changed by `path` and every string that is content changed
-    /// by `data`.
-    #[must_use]
-    pub fn map(&self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) -> Self {
-        let mut step = self.clone();
-        step.change(path, data);
-        step
-    }
-
-    fn change(&mut self, path: &dyn Fn(&str) -> String, data: &dyn Fn(&str) -> String) {
-        let (paths, contents) = self.strings_mut();
-        for name in paths {
-            *name = path(name);
-        }
-        for text in contents {
-            *text = data(text);
-        }
-        if let Self::Execve { then, .. } = self {
-            then.iter_mut().for_each(|step| step.change(path, data));
-        }
-    }
-
-    /// What the step itself says: names of files, and content. The steps of a new image are left out.
-    fn strings_mut(&mut self) -> (Vec<&mut String>, Vec<&mut String>) {
-        match self {
-            Self::Open { path, .. }
-            | Self::Unlink { path }
-            | Self::Execve { path, .. }
-            | Self::Mkfifo { path }
-            | Self::Look { path }
-            | Self::ExecveRefused { path }
-            | Self::ConnectNobody { path } => (vec![path], vec![]),
-            Self::Rename { from, to } => (vec![from, to], vec![]),
-            Self::Write { data } | Self::WriteAt { data, .. } | Self::WritePipe { data } => {
-                (vec![], vec![data])
-            }
-            Self::WriteParts { parts, .. } => (vec![], parts.iter_mut().collect()),
-            Self::Number { value: text, .. }
-            | Self::Text { text, .. }
-            | Self::Bind { to: text, .. }
-            | Self::Connect { to: text, .. } => (vec![], vec![text]),
-            Self::SendTo { to, data } => (vec![], vec![to, data]),
-            Self::RenameDevice { from, to } => (vec![], vec![from, to]),
-            Self::Pause { .. }
-            | Self::Capset { .. }
-            | Self::Unshare { .. }
-            | Self::Socket { .. }
-            | Self::Listen {} => (vec![], vec![]),
-        }
-    }
-
-    /// Every path that the step names, those of a new image included.
-    #[must_use]
-    pub fn paths(&self) -> Vec<String> {
-        let mut step = self.clone();
-        let mut all: Vec<String> = step.strings_mut().0.into_iter().map(|path| path.clone()).collect();
-        if let Self::Execve { then, .. } = self {
-            all.extend(then.iter().flat_map(Self::paths));
-        }
-        all
-    }
-
-    /// Every string of the step, those of a new image included.
-    #[must_use]
-    pub fn texts(&self) -> Vec<String> {
-        let mut step = self.clone();
-        let (paths, contents) = step.strings_mut();
-        let mut all: Vec<String> = paths.into_iter().chain(contents).map(|text| text.clone()).collect();
-        if let Self::Execve { then, .. } = self {
-            all.extend(then.iter().flat_map(Self::texts));
-        }
-        all
-    }
+    /// `pwrite64` of 4096 aligned bytes, the text and then dots, to the start of the opened file.
+    WriteBlock {
+        /// What stands at its start.
+        text: String,
+        /// The memory is shared with a child until the call is over, as after any `fork`: direct input and output then goes
+        /// another way through the kernel.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shared: bool,
+    },
+    /// `io_submit` of one write to the opened file.
+    SubmitWrite {
+        /// What to write.
+        data: String,
+    },
+    /// A write to the opened file by io_uring.
+    RingWrite {
+        /// What to write.
+        data: String,
+        /// Who performs it.
+        way: RingWay,
+    },
+    /// `openat` with `O_CREAT` by io_uring.
+    RingCreate {
+        /// Which name.
+        path: String,
+    },
+    /// `ftruncate` of the opened file.
+    Resize {
+        /// To how many bytes.
+        length: u32,
+    },
+    /// `truncate`.
+    Truncate {
+        /// Which file.
+        path: String,
+        /// To how many bytes.
+        length: u32,
+    },
+    /// `fallocate` of the opened file, from its start.
+    Allocate {
+        /// How many bytes.
+        length: u32,
+    },
+    /// `mmap` of the opened file, shared and writable, then stores to it.
+    StoreMapped {
+        /// What to store at its start.
+        data: String,
+    },
+    /// `splice` from a pipe that holds the data to the opened file.
+    SpliceIn {
+        /// What goes through.
+        data: String,
+    },
+    /// `splice` from the opened file to standard output, a pipe that the runner reads.
+    SpliceOut {
+        /// How many bytes.
+        length: u32,
+    },
+    /// `sendfile` from another file to the opened one.
+    SendFileFrom {
+        /// Which file is read.
+        path: String,
+        /// How many bytes.
+        length: u32,
+    },
+    /// `sendfile` from the opened file to standard output, a pipe that the runner reads.
+    SendFileOut {
+        /// How many bytes.
+        length: u32,
+    },
+    /// `copy_file_range` from another file to the opened one.
+    CopyRangeFrom {
+        /// Which file is read.
+        path: String,
+        /// How many bytes.
+        length: u32,
+    },
+    /// `vmsplice` to standard output, a pipe that the runner reads.
+    VmsplicePipe {
+        /// What.
+        data: String,
+    },
+    /// `linkat`.
+    Link {
+        /// Present name.
+        from: String,
+        /// Further name.
+        to: String,
+    },
+    /// `symlink`.
+    Symlink {
+        /// What the link says.
+        text: String,
+        /// Its name.
+        path: String,
+    },
+    /// `mkdir`.
+    Mkdir {
+        /// Which name.
+        path: String,
+    },
+    /// `rmdir`.
+    Rmdir {
+        /// Which directory; prepare it with `directory`.
+        path: String,
+    },
+    /// `fchmodat`.
+    Chmod {
+        /// Which file.
+        path: String,
+        /// Its new permissions, in decimal: 384 is 0600.
+        mode: u32,
+    },
+    /// `chown`, to the same group.
+    Chown {
+        /// Which file.
+        path: String,
+        /// Its new owner.
+        uid: u32,
+    },
+    /// `setxattr`.
+    SetAttribute {
+        /// Which file.
+        path: String,
+        /// Name of the attribute.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// `sendto` without an address on a connected socket.
+    Send {
+        /// What.
+        data: String,
+    },
+    /// `write` to a connected socket.
+    WriteSocket {
+        /// What.
+        data: String,
+    },
+    /// `bind` of a Unix socket to a name in the file system, which makes the name.
+    BindName {
+        /// Which name.
+        path: String,
+    },
+    /// `bind`; a child that has the socket as well makes the file `proof` when the subject is gone and the socket has its port.
+    BindPort {
+        /// Address and port.
+        to: String,
+        /// As for `connect`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        length: Option<u32>,
+        /// The file that the child makes.
+        proof: String,
+    },
+    /// `kill` of a child; the child makes the file `proof` when the subject is gone and the signal has come.
+    KillOther {
+        /// Which signal: the number of one that can be blocked.
+        signal: String,
+        /// The file that the child makes.
+        proof: String,
+    },
+    /// `mount(MS_BIND)` of a file over another in a namespace of its own; a child in it makes the file `proof` when the subject is
+    /// gone and the mount is there.
+    MountOver {
+        /// What is mounted.
+        from: String,
+        /// Over which file.
+        to: String,
+        /// The file that the child makes.
+        proof: String,
+    },
+    /// `sethostname` in a namespace of its own; a child in it makes the file `proof` when the subject is gone and the host
+    /// has the name.
+    HostName {
+        /// Which name.
+        name: String,
+        /// The file that the child makes.
+        proof: String,
+    },
+    /// `process_vm_writev` into a child, which makes the file `proof` when the subject is gone and the text is in its memory.
+    WriteMemory {
+        /// What to write.
+        data: String,
+        /// The file that the child makes.
+        proof: String,
+    },
+    /// `clone`; the new process makes the file `proof` and ends.
+    Fork {
+        /// The flags: the signal at its end, and such as change nothing that matters here. Decimal.
+        flags: String,
+        /// The file that the new process makes.
+        proof: String,
+    },
+    /// `write` to the opened file as a 32-bit program calls it.
+    ShortWrite {
+        /// What to write.
+        data: String,
+    },
+    /// `unlink` as a 32-bit program calls it.
+    ShortUnlink {
+        /// Which name.
+        path: String,
+    },
+    /// `read` from the opened file; the end of the file may come before.
+    Read {
+        /// How many bytes, at most 4096.
+        length: u32,
+    },
+    /// `dup` of the opened file; later writes go to the new descriptor, and the old one is closed.
+    Duplicate {},
+    /// A child opens the file and sends the descriptor (`SCM_RIGHTS`); later writes go to what is received.
+    Receive {
+        /// Which file.
+        path: String,
+        /// How the child opens it.
+        flags: Vec<OpenFlag>,
+    },
+    /// `fork` twice: the grandchild waits until its parent is gone, and performs these steps; the subject waits for its end.
+    Orphan {
+        /// What the grandchild does.
+        then: Vec<Step>,
+    },
+    /// A second thread performs these steps, and the subject waits for its end. An `execve` in it takes over the whole process.
+    Thread {
+        /// What the thread does; what was opened before stays with the first one.
+        then: Vec<Step>,
+    },
+    /// Calls a function of the subject, `quell_subject_marker(number, text)`, which returns number + 1: for probes in user programs.
+    Marker {
+        /// Its first argument, decimal and not negative.
+        number: String,
+        /// Its second argument.
+        text: String,
+    },
 }

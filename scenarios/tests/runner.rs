@@ -44,8 +44,8 @@ fn every_scenario_goes_red_when_nothing_is_enforced() {
 
 fn assert_clean(lab: &quell_scenarios::lab::LabPaths) {
     assert_eq!(std::fs::read_to_string(lab.rootfs.join("etc/passwd")).unwrap(), PASSWD);
-    for work_dir in [&lab.tmpfs, &lab.ext4, &lab.none] {
-        assert_eq!(std::fs::read_dir(work_dir).unwrap().count(), 0, "{}", work_dir.display());
+    for work_dir in [FileSystem::Tmpfs, FileSystem::Ext4, FileSystem::None].map(|of| lab.work_dir(of)) {
+        assert_eq!(std::fs::read_dir(&work_dir).unwrap().count(), 0, "{}", work_dir.display());
     }
 }
 
@@ -84,12 +84,23 @@ fn enforcer_that_kills_the_bystander_too_fails() {
 }
 
 #[test]
-fn programs_that_the_kernel_skipped_break_the_cell() {
+fn programs_that_the_kernel_skips_every_time_break_the_cell() {
     let dir = tempfile::tempdir().unwrap();
     let scenario = slow_write(0);
     let record = run(&scenario, FileSystem::Tmpfs, &lab(dir.path(), "skipped"), &mut |_| ()).unwrap();
+    assert_eq!(record.thrown_away, [2, 2]);
     let Judgement::Broken(reason) = judge(&scenario.expect, &record) else { panic!("{record:?}") };
     assert!(reason.contains("2 times"), "{reason}");
+}
+
+#[test]
+fn programs_that_the_kernel_skips_once_have_the_cell_performed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = slow_write(0);
+    let record = run(&scenario, FileSystem::Tmpfs, &lab(dir.path(), "skipped-once"), &mut |_| ()).unwrap();
+    assert_eq!((record.recursion_misses, record.thrown_away.as_slice()), (Some(0), [2].as_slice()));
+    let Judgement::Failed(failures) = judge(&scenario.expect, &record) else { panic!("{record:?}") };
+    assert!(failures.iter().any(|failure| failure.contains("process")), "{failures:?}");
 }
 
 #[test]

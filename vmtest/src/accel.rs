@@ -4,6 +4,7 @@
 //! kernels do not boot on it. So the kernel that the run needs first is booted once, and only its hello counts.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     time::{Duration, Instant},
 };
@@ -67,7 +68,8 @@ pub fn choose(wanted: Wanted, plan: &BootPlan, kernel: &Path, traces: &Path) -> 
 fn trial(plan: &BootPlan, kernel: &Path, traces: &Path) -> Result<(), String> {
     // A guest of the self-tests misbehaves with or without KVM; the trial asks about KVM only.
     let plan = BootPlan { accel: Accel::Kvm, kernel_parameters: Vec::new(), ..plan.clone() };
-    let booted = boot::start(&plan, kernel, false, traces, 1).map_err(|error| error.to_string())?;
+    let booted =
+        boot::start(&plan, kernel, &BTreeSet::new(), traces, 1).map_err(|error| error.to_string())?;
     let mut ignore = |_: RunEvent| {};
     let limits = Limits::of(Accel::Kvm).with_boot(TRIAL);
     let (guest, _directory) = booted.into_parts();

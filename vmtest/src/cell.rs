@@ -20,7 +20,9 @@ pub struct CellId {
 
 /// The text names no cell.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("`{text}` names no cell; expected kernel/scenario-id@fs with fs one of tmpfs, ext4, none")]
+#[error(
+    "`{text}` names no cell; expected kernel/scenario-id@fs with fs one of tmpfs, ext4, xfs, btrfs, vfat, overlay, procfs, none"
+)]
 pub struct CellIdError {
     text: String,
 }
@@ -30,6 +32,20 @@ impl CellId {
     #[must_use]
     pub fn row(&self) -> String {
         format!("{}@{}", self.scenario, self.file_system)
+    }
+
+    /// Folder of the scenario: its name up to the first slash.
+    #[must_use]
+    pub fn area(&self) -> &str {
+        self.scenario.split('/').next().unwrap_or_default()
+    }
+}
+
+impl CellId {
+    /// Folder of the traces of a guest that performs this cell alone, within the run's.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}/cells/{}", self.kernel, self.row().replace('/', "_"))
     }
 }
 
@@ -46,12 +62,7 @@ impl FromStr for CellId {
         let parse = || {
             let (kernel, rest) = text.split_once('/')?;
             let (scenario, file_system) = rest.rsplit_once('@')?;
-            let file_system = match file_system {
-                "tmpfs" => FileSystem::Tmpfs,
-                "ext4" => FileSystem::Ext4,
-                "none" => FileSystem::None,
-                _ => return None,
-            };
+            let file_system = FileSystem::of_name(file_system)?;
             let whole = !kernel.is_empty() && !scenario.is_empty();
             whole.then(|| Self { kernel: kernel.to_owned(), scenario: scenario.to_owned(), file_system })
         };
@@ -89,7 +100,7 @@ mod tests {
     #[rstest]
     #[case("6.12")]
     #[case("6.12/file/x")]
-    #[case("6.12/file/x@xfs")]
+    #[case("6.12/file/x@zfs")]
     #[case("/file/x@ext4")]
     #[case("6.12/@ext4")]
     fn anything_else_is_no_name(#[case] text: &str) {

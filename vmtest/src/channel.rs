@@ -56,16 +56,12 @@ impl Listener {
         Ok(Self(listener))
     }
 
-    /// Takes QEMU's connection when it is there; waits for it at most `patience`.
+    /// Takes QEMU's connection when it is there, as a control channel; waits for it at most `patience`.
     ///
     /// # Errors
     /// Waiting or accepting failed.
     pub fn accept(&self, patience: Duration, trace: File) -> Result<Option<Channel>, ChannelError> {
-        if !readable(&self.0, patience).map_err(ChannelError::Accept)? {
-            return Ok(None);
-        }
-        let (stream, _) = self.0.accept().map_err(ChannelError::Accept)?;
-        stream.set_nonblocking(false).map_err(ChannelError::Accept)?;
+        let Some(stream) = self.accept_stream(patience)? else { return Ok(None) };
         Ok(Some(Channel {
             stream,
             decoder: Decoder::new(),
@@ -74,6 +70,19 @@ impl Listener {
             ended: false,
             bytes: 0,
         }))
+    }
+
+    /// The same as a plain stream.
+    ///
+    /// # Errors
+    /// Waiting or accepting failed.
+    pub fn accept_stream(&self, patience: Duration) -> Result<Option<UnixStream>, ChannelError> {
+        if !readable(&self.0, patience).map_err(ChannelError::Accept)? {
+            return Ok(None);
+        }
+        let (stream, _) = self.0.accept().map_err(ChannelError::Accept)?;
+        stream.set_nonblocking(false).map_err(ChannelError::Accept)?;
+        Ok(Some(stream))
     }
 }
 

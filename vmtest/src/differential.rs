@@ -4,7 +4,7 @@
 //! side boots, waits and makes a table of the numbers.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     path::{Path, PathBuf},
     sync::Mutex,
     thread,
@@ -28,7 +28,7 @@ use crate::{
     matrix::Filter,
     out::Out,
     programs::{self, Named},
-    qemu::Accel,
+    qemu::{Accel, Clock},
     run::BootImage,
     session::{Comparison, Session},
 };
@@ -103,7 +103,7 @@ struct Row {
 pub fn main(args: &DifferentialArgs) -> anyhow::Result<u8> {
     let filter = Filter::new(args.kernel.as_deref(), None)?;
     let catalogue = Catalogue::builtin();
-    let wanted = kernels::wanted(&catalogue, |id| filter.wants_kernel(id));
+    let wanted = kernels::wanted(&catalogue, args.kernel.is_some(), |id| filter.wants_kernel(id));
     if wanted.is_empty() || args.cases == 0 {
         eprintln!("vmtest: no kernel of the catalogue is selected, or no case");
         return Ok(exit::NOTHING_SELECTED);
@@ -113,6 +113,7 @@ pub fn main(args: &DifferentialArgs) -> anyhow::Result<u8> {
     let out = Out::create(&args.out, wanted.iter().map(|kernel| kernel.id.as_str()))?;
     let mut plan = BootPlan {
         accel: Accel::Tcg,
+        clock: Clock::Host,
         version: machine::installed_version()?,
         initramfs: out.write_initramfs(&image::build_with_differential(&programs, &differential)?)?,
         kernel_parameters: Vec::new(),
@@ -181,14 +182,15 @@ fn compare(
     image: &BootImage,
     traces: &Path,
 ) -> anyhow::Result<Comparison> {
-    let booted = boot::start(plan, &image.vmlinux, false, traces, 1)?;
+    let booted = boot::start(plan, &image.vmlinux, &BTreeSet::new(), traces, 1)?;
     let (guest, _directory) = booted.into_parts();
     let mut remark = |event: RunEvent| {
         if let RunEvent::Remark { kernel, text } = event {
             eprintln!("{kernel}: {text}");
         }
     };
-    let session = Session::new(guest, Limits::of(plan.accel), id, 1, &mut remark).expecting(&image.release);
+    let session = Session::new(guest, Limits::of(plan.accel), id, 1, &mut remark);
+    let session = session.expecting(image.release.as_deref());
     let mut heard = |line: &serde_json::Value| {
         if let Some(done) = line.get("progress") {
             eprintln!("{id}: {done} cases");

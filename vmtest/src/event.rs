@@ -2,17 +2,22 @@
 //!
 //! Reports never ask the runner anything, so a report rendered from a kept `events.jsonl` is the report of that run.
 
-use std::io::{self, BufRead, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, Write},
+};
 
 use quell_scenarios::{record::Record, scenario::Expectation};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use vmtest_proto::GuestFacts;
 
-use crate::{cell::CellId, matrix::Decision, outcome::BrokenCause, outcome::Outcome, qemu::Accel};
+use crate::{
+    cell::CellId, matrix::Decision, outcome::BrokenCause, outcome::Outcome, partition::Part, qemu::Accel,
+};
 
 /// Version of the lines in `events.jsonl`. A reader refuses any other: a report from half-understood events would lie.
-pub const EVENTS_VERSION: u32 = 1;
+pub const EVENTS_VERSION: u32 = 3;
 
 /// One line of `events.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +45,10 @@ pub enum RunEvent {
         cells: Vec<PlannedCell>,
         /// Guests at a time.
         jobs: usize,
+        /// What the run was made of: SHA-256 in hexadecimal, by name (`identity.rs`). Parts of one run have the same.
+        digests: BTreeMap<String, String>,
+        /// Which share of which plan the cells are; `None` when they are all of it.
+        part: Option<Part>,
     },
     /// What runs the guests, and why.
     AccelChosen {
@@ -104,12 +113,87 @@ pub enum RunEvent {
         /// As in [`RunEvent::BootStarted`].
         boot: u32,
     },
+    /// A kernel's snapshot can be restored from now on.
+    SnapshotReady {
+        /// Catalogue id.
+        kernel: String,
+        /// Since the lab began to look for it, in milliseconds.
+        took_ms: u64,
+        /// From the start of QEMU to the guest's hello when it was made, in milliseconds.
+        boot_ms: u64,
+        /// What it takes on its disk, in bytes.
+        bytes: u64,
+        /// Whether an earlier run had made it.
+        reused: bool,
+    },
+    /// The snapshot of a cell in which its policy is in force can be restored from now on.
+    CellAttached {
+        /// The cell.
+        cell: CellId,
+        /// Since the lab began to look for it, in milliseconds.
+        took_ms: u64,
+        /// From the start of the agent until the policy was in force when it was made, in milliseconds.
+        attach_ms: u64,
+        /// What it takes on its disk, in bytes.
+        bytes: u64,
+        /// Whether an earlier run had made it.
+        reused: bool,
+    },
+    /// A guest went on from its kernel's snapshot and is ready for its one cell.
+    GuestRestored {
+        /// The cell.
+        cell: CellId,
+        /// Counts the attempts for this cell, from 1.
+        attempt: u32,
+        /// From the start of QEMU until the snapshot's state was there, in milliseconds.
+        loaded_ms: u64,
+        /// From the start of QEMU until the guest was ready, in milliseconds.
+        restore_ms: u64,
+        /// The guest's boot id, which no other guest has.
+        boot_id: String,
+    },
+    /// A guest did not come out of its kernel's snapshot.
+    RestoreFailed {
+        /// The cell that it was for.
+        cell: CellId,
+        /// As in [`RunEvent::GuestRestored`].
+        attempt: u32,
+        /// Why.
+        cause: BrokenCause,
+        /// Whether the lab tries once more.
+        retry: bool,
+    },
+    /// What the machine of a cell took, from its start to its end.
+    GuestUsed {
+        /// The cell.
+        cell: CellId,
+        /// Processor time of QEMU, in milliseconds.
+        cpu_ms: u64,
+        /// The most memory that QEMU had in use at a time, in KiB.
+        peak_kib: u64,
+    },
     /// A remark that changes no outcome.
     Remark {
         /// Catalogue id.
         kernel: String,
         /// The remark.
         text: String,
+    },
+    /// The last lines of the console of a guest in which a cell failed: reports are made of events alone.
+    ConsoleTail {
+        /// The cell that it was performing.
+        cell: CellId,
+        /// Oldest first.
+        lines: Vec<String>,
+    },
+    /// The last lines of the console of a guest that did not come up.
+    BootConsole {
+        /// Catalogue id.
+        kernel: String,
+        /// As in [`RunEvent::BootStarted`].
+        boot: u32,
+        /// Oldest first.
+        lines: Vec<String>,
     },
     /// A cell was sent to a guest.
     CellStarted {
@@ -139,6 +223,59 @@ pub enum RunEvent {
         /// Whether the user stopped it.
         interrupted: bool,
     },
+}
+
+impl RunEvent {
+    /// Which kernel it is about; `None` for what is about the whole run.
+    #[must_use]
+    pub fn kernel(&self) -> Option<&str> {
+        match self {
+            Self::RunStarted { .. } | Self::AccelChosen { .. } | Self::RunFinished { .. } => None,
+            Self::KernelObtained { kernel, .. }
+            | Self::BootStarted { kernel, .. }
+            | Self::GuestReady { kernel, .. }
+            | Self::BootFailed { kernel, .. }
+            | Self::GuestLost { kernel, .. }
+            | Self::GuestEnded { kernel, .. }
+            | Self::BootConsole { kernel, .. }
+            | Self::SnapshotReady { kernel, .. }
+            | Self::Remark { kernel, .. } => Some(kernel),
+            Self::CellStarted { cell }
+            | Self::CellPhase { cell, .. }
+            | Self::ConsoleTail { cell, .. }
+            | Self::CellAttached { cell, .. }
+            | Self::GuestRestored { cell, .. }
+            | Self::RestoreFailed { cell, .. }
+            | Self::GuestUsed { cell, .. }
+            | Self::CellFinished { cell, .. } => Some(&cell.kernel),
+        }
+    }
+
+    /// The number of the boot that it names, for whoever counts the boots of several runs on.
+    pub(crate) fn boot_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::BootStarted { boot, .. }
+            | Self::GuestReady { boot, .. }
+            | Self::BootFailed { boot, .. }
+            | Self::GuestLost { boot, .. }
+            | Self::BootConsole { boot, .. }
+            | Self::GuestEnded { boot, .. } => Some(boot),
+            Self::RunStarted { .. }
+            | Self::AccelChosen { .. }
+            | Self::KernelObtained { .. }
+            | Self::Remark { .. }
+            | Self::CellStarted { .. }
+            | Self::CellPhase { .. }
+            | Self::ConsoleTail { .. }
+            | Self::SnapshotReady { .. }
+            | Self::CellAttached { .. }
+            | Self::GuestRestored { .. }
+            | Self::RestoreFailed { .. }
+            | Self::GuestUsed { .. }
+            | Self::CellFinished { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
 }
 
 /// A cell of the plan.
@@ -251,9 +388,9 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_before_anything_else_is_read() {
-        let text = r#"{"version":2,"at_ms":"later","event":{"unheard_of":1}}"#;
+        let text = r#"{"version":1,"at_ms":"later","event":{"unheard_of":1}}"#;
         let error = read_lines(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, ReadEventsError::Version { line: 1, found: 2 }), "{error}");
+        assert!(matches!(error, ReadEventsError::Version { line: 1, found: 1 }), "{error}");
     }
 
     #[test]

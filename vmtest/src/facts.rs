@@ -4,6 +4,7 @@
 //! enforcer, asked in a guest, says the same.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -24,7 +25,7 @@ use crate::{
     matrix::Filter,
     out::Out,
     programs::{self, Named},
-    qemu::Accel,
+    qemu::{Accel, Clock},
     run::BootImage,
     session::Session,
 };
@@ -57,7 +58,7 @@ pub struct FactsArgs {
 pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     let filter = Filter::new(args.kernel.as_deref(), None)?;
     let catalogue = Catalogue::builtin();
-    let wanted = kernels::wanted(&catalogue, |id| filter.wants_kernel(id));
+    let wanted = kernels::wanted(&catalogue, args.kernel.is_some(), |id| filter.wants_kernel(id));
     if wanted.is_empty() {
         eprintln!("vmtest: no kernel of the catalogue is selected");
         return Ok(exit::NOTHING_SELECTED);
@@ -67,6 +68,7 @@ pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
     let kernels = kernels::obtain(&wanted)?;
     let mut plan = BootPlan {
         accel: Accel::Tcg,
+        clock: Clock::Host,
         version: machine::installed_version()?,
         initramfs: out.write_initramfs(&image::build(&programs)?)?,
         kernel_parameters: Vec::new(),
@@ -89,6 +91,8 @@ pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
             plan.accel = accel::choose(accel::Wanted::Auto, &plan, &image.vmlinux, &trial).accel;
             chosen = true;
         }
+        let (_, initramfs) = kernels::with_ext4(&kernel.id, &image, &plan.initramfs, out.path())?;
+        let plan = BootPlan { initramfs, ..plan.clone() };
         let found = ask(&plan, &kernel.id, &image, &out.path().join(&kernel.id))?;
         agree &= settle(args, &kernel.id, &found)?;
     }
@@ -99,7 +103,7 @@ pub fn main(args: &FactsArgs) -> anyhow::Result<u8> {
 }
 
 fn ask(plan: &BootPlan, id: &str, image: &BootImage, traces: &Path) -> anyhow::Result<String> {
-    let booted = boot::start(plan, &image.vmlinux, false, traces, 1)?;
+    let booted = boot::start(plan, &image.vmlinux, &BTreeSet::new(), traces, 1)?;
     let (guest, _directory) = booted.into_parts();
     let mut remark = |event: RunEvent| {
         if let RunEvent::Remark { kernel, text } = event {
@@ -107,7 +111,7 @@ fn ask(plan: &BootPlan, id: &str, image: &BootImage, traces: &Path) -> anyhow::R
         }
     };
     let session = Session::new(guest, Limits::of(plan.accel), id, 1, &mut remark);
-    session.expecting(&image.release).kernel_facts().map_err(|loss| match loss {
+    session.expecting(image.release.as_deref()).kernel_facts().map_err(|loss| match loss {
         Loss::Silent { waited } => anyhow::anyhow!("kernel {id}: the guest did not answer: {waited}"),
         Loss::Broken(cause) => anyhow::anyhow!("kernel {id}: {cause}"),
         Loss::Interrupted => anyhow::anyhow!("interrupted"),

@@ -20,8 +20,10 @@ use crate::{
     limits::Patience,
     link::{Heard, Link, Loss},
     machine::{RunningMachine, SpawnError},
+    migration::{self, MigrationError},
     outcome::BrokenCause,
-    qemu::{Machine, Version},
+    qemu::{Disk, Machine, Version},
+    qmp::{Qmp, QmpError},
 };
 
 /// How often the watch looks at everything that can't be waited for together.
@@ -64,10 +66,36 @@ enum Control {
     Connected(Channel),
 }
 
+/// QEMU's monitor before and after QEMU has connected.
+enum Monitor {
+    None,
+    Waiting(Listener),
+    Connected(Qmp),
+}
+
+/// What is done to a machine between its state being there and its running.
+#[derive(Clone, Copy, Default)]
+pub struct Change<'a> {
+    /// Pages of its memory are written, by whoever is given the process id of QEMU.
+    pub memory: Option<&'a dyn Fn(u32) -> io::Result<()>>,
+    /// A disk is plugged in.
+    pub disk: Option<&'a Disk>,
+}
+
+/// What a machine took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time of QEMU, in milliseconds.
+    pub cpu_ms: u64,
+    /// The most memory that it had in use at a time, in KiB.
+    pub peak_kib: u64,
+}
+
 /// A running guest.
 pub struct Guest {
     machine: RunningMachine,
     control: Control,
+    monitor: Monitor,
     console: Console,
     interrupted: Arc<AtomicBool>,
     started: Instant,
@@ -84,7 +112,7 @@ struct Life {
 }
 
 impl Guest {
-    /// Starts the machine. `control` is the socket that its specification connects to.
+    /// Starts the machine. `control` is the socket that its specification connects to, as is its monitor's, if it has one.
     ///
     /// # Errors
     /// QEMU can't be started, or a file can't be made.
@@ -100,6 +128,10 @@ impl Guest {
             move |source| StartError::Trace { path, source }
         };
         let listener = Listener::bind(control)?;
+        let monitor = match &machine.monitor {
+            Some(path) => Monitor::Waiting(Listener::bind(path)?),
+            None => Monitor::None,
+        };
         let trace = File::create(&traces.control).map_err(trace_error(&traces.control))?;
         File::create(&machine.console).map_err(trace_error(&machine.console))?;
         let console = Console::open(&machine.console).map_err(trace_error(&machine.console))?;
@@ -108,6 +140,7 @@ impl Guest {
         Ok(Self {
             machine,
             control: Control::Waiting { listener, trace },
+            monitor,
             console,
             interrupted,
             started,
@@ -122,17 +155,117 @@ impl Guest {
         self.machine.id()
     }
 
-    /// Next message, if one arrives within a tick.
-    fn message(&mut self) -> Result<Option<vmtest_proto::ToHost>, Loss> {
-        if let Control::Waiting { listener, trace } = &self.control {
-            let trace = trace.try_clone().map_err(lab)?;
-            match listener.accept(TICK, trace).map_err(lab)? {
-                Some(channel) => self.control = Control::Connected(channel),
-                None => return Ok(None),
+    /// Saves the machine: its state to `state`, after which the file of its memory is complete. `socket` is a path for the
+    /// transfer. The guest does not go on; end it.
+    ///
+    /// # Errors
+    /// QEMU can't do it, or is gone.
+    pub fn save(&mut self, state: &Path, socket: &Path, at_most: Duration) -> Result<u64, Loss> {
+        let deadline = Instant::now() + at_most;
+        let saved = self.monitor(deadline).and_then(|qmp| migration::save(qmp, state, socket, deadline));
+        saved.map_err(|error| self.excuse(&error))
+    }
+
+    /// Has a machine that was started from a snapshot take its state, does with the standing machine what is asked for, and lets
+    /// it run. Returns how long it took from the start of QEMU until it could run.
+    ///
+    /// # Errors
+    /// The snapshot is none of this machine, or is damaged; or QEMU is gone.
+    pub fn restore(&mut self, change: Change<'_>, at_most: Duration) -> Result<Duration, Loss> {
+        let deadline = Instant::now() + at_most;
+        let (started, pid) = (self.started, self.qemu_pid());
+        let loaded = self.monitor(deadline).and_then(|qmp| migration::load(qmp, deadline));
+        loaded.map_err(|error| self.excuse(&error))?;
+        if let Some(write) = change.memory {
+            write(pid).map_err(|error| lab(format!("failed to restore the guest's memory: {error}")))?;
+        }
+        let resumed = self.monitor(deadline).and_then(|qmp| {
+            if let Some(Disk { kind, image }) = change.disk {
+                migration::plug(qmp, kind, image, deadline)?;
+            }
+            migration::resume(qmp, deadline)?;
+            Ok(started.elapsed())
+        });
+        let loaded = resumed.map_err(|error| self.excuse(&error))?;
+        // QEMU has opened all its sockets by now; only this side may not have looked yet.
+        while !self.connect(TICK)? {
+            self.watch_user()?;
+            self.watch_machine()?;
+            if Instant::now() >= deadline {
+                return Err(lab("QEMU did not connect the control port"));
             }
         }
+        Ok(loaded)
+    }
+
+    /// What it has taken so far; zeros once QEMU has ended.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage {
+            cpu_ms: self.machine.cpu_time().map_or(0, crate::session::millis),
+            peak_kib: self.machine.peak_kib().unwrap_or(0),
+        }
+    }
+
+    fn monitor(&mut self, deadline: Instant) -> Result<&mut Qmp, MigrationError> {
+        let during = || "the start of QEMU".to_owned();
+        while let Monitor::Waiting(listener) = &self.monitor {
+            let accepted = listener.accept_stream(TICK).map_err(|error| QmpError::Io {
+                during: during(),
+                source: io::Error::other(error.to_string()),
+            })?;
+            if let Some(stream) = accepted {
+                let qmp = Qmp::greet(stream, self.interrupted.clone(), deadline)?;
+                self.monitor = Monitor::Connected(qmp);
+            } else if self.interrupted.load(Ordering::Relaxed) {
+                return Err(QmpError::Interrupted.into());
+            } else if !matches!(self.machine.ended(), Ok(None)) {
+                return Err(QmpError::Closed { during: during() }.into());
+            } else if Instant::now() >= deadline {
+                let waited_ms = self.started.elapsed().as_millis();
+                return Err(QmpError::Late { during: during(), waited_ms }.into());
+            }
+        }
+        match &mut self.monitor {
+            Monitor::Connected(qmp) => Ok(qmp),
+            Monitor::None | Monitor::Waiting(_) => Err(QmpError::Closed { during: during() }.into()),
+        }
+    }
+
+    /// What stands behind an error of the monitor: the user, the end of QEMU, or only itself.
+    fn excuse(&mut self, error: &MigrationError) -> Loss {
+        if matches!(error, MigrationError::Qmp(QmpError::Interrupted)) {
+            return Loss::Interrupted;
+        }
+        if matches!(error, MigrationError::Qmp(QmpError::Closed { .. })) {
+            self.let_it_finish();
+        }
+        let found = self.watch_console().and_then(|()| match self.machine.ended() {
+            Ok(Some(how)) => Err(Loss::Broken(BrokenCause::QemuEnded { how: format!("{how} ({error})") })),
+            _ => Ok(()),
+        });
+        found.err().unwrap_or_else(|| lab(error))
+    }
+
+    /// Whether QEMU has connected the control port; waits at most so long for it.
+    fn connect(&mut self, at_most: Duration) -> Result<bool, Loss> {
+        if let Control::Waiting { listener, trace } = &self.control {
+            let trace = trace.try_clone().map_err(lab)?;
+            match listener.accept(at_most, trace).map_err(lab)? {
+                Some(channel) => self.control = Control::Connected(channel),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Next message, if one arrives within `at_most`.
+    fn message(&mut self, at_most: Duration) -> Result<Option<vmtest_proto::ToHost>, Loss> {
+        if !self.connect(at_most)? {
+            return Ok(None);
+        }
         match &mut self.control {
-            Control::Connected(channel) => channel.receive(TICK).map_err(lab),
+            Control::Connected(channel) => channel.receive(at_most).map_err(lab),
             Control::Waiting { .. } => Ok(None),
         }
     }
@@ -233,22 +366,29 @@ impl Link for Guest {
     fn hear(&mut self, patience: Patience, until: Instant) -> Result<Heard, Loss> {
         let begun = Instant::now();
         loop {
-            self.watch_user()?;
-            if let Some(message) = self.message()? {
-                return Ok(Heard::Message(message));
+            if let Some(heard) = self.glance(patience, TICK)? {
+                return Ok(heard);
             }
-            self.watch_console()?;
-            if !self.complaints.is_empty() {
-                let Finding { reason, line, .. } = self.complaints.remove(0);
-                return Ok(Heard::Complaint { reason: reason.to_owned(), line });
-            }
-            self.watch_machine()?;
-            self.watch_silence(patience)?;
             if Instant::now() >= until {
                 let waited = format!("not finished after {} s", (until - begun).as_secs());
                 return Err(Loss::Silent { waited });
             }
         }
+    }
+
+    fn glance(&mut self, patience: Patience, at_most: Duration) -> Result<Option<Heard>, Loss> {
+        self.watch_user()?;
+        if let Some(message) = self.message(at_most)? {
+            return Ok(Some(Heard::Message(message)));
+        }
+        self.watch_console()?;
+        if !self.complaints.is_empty() {
+            let Finding { reason, line, .. } = self.complaints.remove(0);
+            return Ok(Some(Heard::Complaint { reason: reason.to_owned(), line }));
+        }
+        self.watch_machine()?;
+        self.watch_silence(patience)?;
+        Ok(None)
     }
 
     fn complaint(&mut self) -> Result<Option<BrokenCause>, Loss> {

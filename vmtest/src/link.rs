@@ -48,6 +48,12 @@ pub trait Link {
     /// Nothing more will be heard.
     fn hear(&mut self, patience: Patience, until: Instant) -> Result<Heard, Loss>;
 
+    /// The next thing that the guest says, if it says something within `at_most`.
+    ///
+    /// # Errors
+    /// Nothing more will be heard.
+    fn glance(&mut self, patience: Patience, at_most: Duration) -> Result<Option<Heard>, Loss>;
+
     /// A complaint that the kernel has printed by now and that was not heard yet, without waiting.
     ///
     /// # Errors
@@ -62,4 +68,30 @@ pub trait Link {
     /// # Errors
     /// It crashed instead, or the user wants to stop.
     fn wait_for_end(&mut self, at_most: Duration) -> Result<bool, Loss>;
+}
+
+impl<L: Link> Link for &mut L {
+    fn send(&mut self, message: &ToGuest) -> Result<(), Loss> {
+        (**self).send(message)
+    }
+
+    fn hear(&mut self, patience: Patience, until: Instant) -> Result<Heard, Loss> {
+        (**self).hear(patience, until)
+    }
+
+    fn glance(&mut self, patience: Patience, at_most: Duration) -> Result<Option<Heard>, Loss> {
+        (**self).glance(patience, at_most)
+    }
+
+    fn complaint(&mut self) -> Result<Option<BrokenCause>, Loss> {
+        (**self).complaint()
+    }
+
+    fn age(&self) -> Duration {
+        (**self).age()
+    }
+
+    fn wait_for_end(&mut self, at_most: Duration) -> Result<bool, Loss> {
+        (**self).wait_for_end(at_most)
+    }
 }

@@ -33,6 +33,14 @@ pub enum SpawnError {
     /// This QEMU must not run this machine.
     #[error(transparent)]
     Machine(#[from] MachineError),
+    /// The state that it is to go on from can't be read.
+    #[error("failed to open the snapshot's {path}: {source}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
     /// The file for its messages can't be made.
     #[error("failed to create {path}: {source}")]
     Log {
@@ -48,8 +56,16 @@ pub enum SpawnError {
 /// # Errors
 /// QEMU is not installed or prints something unexpected.
 pub fn installed_version() -> Result<Version, SpawnError> {
+    Ok(version_line()?.parse()?)
+}
+
+/// The line in which QEMU says its version and build.
+///
+/// # Errors
+/// QEMU is not installed.
+pub fn version_line() -> Result<String, SpawnError> {
     let output = Command::new(PROGRAM).arg("--version").output().map_err(not_started(PROGRAM))?;
-    Ok(String::from_utf8_lossy(&output.stdout).parse()?)
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
 /// A QEMU process. Dropping it kills and reaps it.
@@ -72,10 +88,17 @@ impl RunningMachine {
         machine.check(version)?;
         let log =
             File::create(messages).map_err(|source| SpawnError::Log { path: messages.to_owned(), source })?;
+        let stdin = match machine.memory.state() {
+            Some(state) => {
+                let path = state.clone();
+                File::open(state).map_err(|source| SpawnError::State { path, source })?.into()
+            }
+            None => Stdio::null(),
+        };
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", PROGRAM])
             .args(machine.arguments())
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0)
@@ -110,6 +133,17 @@ impl RunningMachine {
         let ticks = cpu_ticks(&stat)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unexpected /proc/PID/stat"))?;
         Ok(Duration::from_millis(ticks * 1000 / per_second))
+    }
+
+    /// The most memory that it had in use at a time, in KiB: its own, and what it has read of files.
+    ///
+    /// # Errors
+    /// `/proc/PID/status` can't be read or understood.
+    pub fn peak_kib(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok())
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "unexpected /proc/PID/status"))
     }
 
     /// Kills it, if it still runs, and reaps it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use globset::{GlobBuilder, GlobMatcher};
-use quell_scenarios::scenario::{FileSystem, Scenario};
+use quell_scenarios::scenario::{FileSystem, Scenario, Tier};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,8 +24,10 @@ pub enum Decision {
 pub struct MatrixKernel {
     /// Catalogue id.
     pub id: String,
-    /// File systems that this kernel can't offer without modules, and which option says so.
+    /// File systems that this kernel can't offer, and which option of its configuration says so.
     pub lacks: BTreeMap<FileSystem, String>,
+    /// Globs over the scenarios that are for it; empty: all.
+    pub scenarios: Vec<String>,
 }
 
 /// A filter that is no glob.
@@ -41,6 +43,7 @@ pub struct FilterError {
 pub struct Filter {
     kernel: Option<GlobMatcher>,
     scenario: Option<GlobMatcher>,
+    full: bool,
 }
 
 impl Filter {
@@ -56,7 +59,19 @@ impl Filter {
         Ok(Self {
             kernel: kernel.map(glob).transpose()?,
             scenario: scenario.as_deref().map(glob).transpose()?,
+            full: false,
         })
+    }
+
+    /// Whether scenarios of the full tier are wanted without being asked for by a glob.
+    #[must_use]
+    pub fn full(self, full: bool) -> Self {
+        Self { full, ..self }
+    }
+
+    /// Whether scenarios of this tier are wanted.
+    fn wants_tier(&self, tier: Tier) -> bool {
+        tier == Tier::Gate || self.full || self.scenario.is_some()
     }
 
     /// Whether this kernel is wanted.
@@ -84,15 +99,34 @@ fn glob(pattern: &str) -> Result<GlobMatcher, FilterError> {
 pub fn plan(kernels: &[MatrixKernel], scenarios: &[Scenario], filter: &Filter) -> Vec<PlannedCell> {
     let mut cells = Vec::new();
     for kernel in kernels.iter().filter(|kernel| filter.wants_kernel(&kernel.id)) {
-        for scenario in scenarios {
+        let own = own_rows(&kernel.scenarios);
+        for scenario in scenarios.iter().filter(|scenario| filter.wants_tier(scenario.tier)) {
             for file_system in &scenario.filesystems {
-                if filter.wants_row(&scenario.id, *file_system) {
+                let row = (scenario.id.as_str(), *file_system);
+                if filter.wants_row(row.0, row.1) && own.wants(row.0, row.1) {
                     cells.push(planned(kernel, scenario, *file_system));
                 }
             }
         }
     }
     cells
+}
+
+/// Rows that a variant has for itself.
+struct OwnRows(Option<Vec<Filter>>);
+
+impl OwnRows {
+    fn wants(&self, scenario: &str, file_system: FileSystem) -> bool {
+        let Self(filters) = self;
+        filters.as_ref().is_none_or(|all| all.iter().any(|filter| filter.wants_row(scenario, file_system)))
+    }
+}
+
+/// A glob that is none selects nothing, so that its column is empty, which no run calls green; a test reads those of the
+/// catalogue.
+fn own_rows(globs: &[String]) -> OwnRows {
+    let filters = || globs.iter().filter_map(|glob| Filter::new(None, Some(glob)).ok()).collect();
+    OwnRows((!globs.is_empty()).then(filters))
 }
 
 fn planned(kernel: &MatrixKernel, scenario: &Scenario, file_system: FileSystem) -> PlannedCell {
@@ -104,26 +138,9 @@ fn planned(kernel: &MatrixKernel, scenario: &Scenario, file_system: FileSystem) 
         cell: CellId { kernel: kernel.id.clone(), scenario: scenario.id.clone(), file_system },
         title: scenario.title.clone(),
         claims: scenario.claims.clone(),
-        expect: scenario.expect.clone(),
+        expect: scenario.expectation(&kernel.id, file_system).clone(),
         decision,
     }
-}
-
-/// Options that have to be built in (`=y`) for each file system, because guests load no modules.
-const NEEDS: &[(FileSystem, &[&str])] =
-    &[(FileSystem::Tmpfs, &["CONFIG_TMPFS"]), (FileSystem::Ext4, &["CONFIG_EXT4_FS", "CONFIG_BLK_DEV_NVME"])];
-
-/// What a kernel lacks, from the text of its configuration file.
-#[must_use]
-pub fn lacking(config: &str) -> BTreeMap<FileSystem, String> {
-    let built_in = |option: &str| config.lines().any(|line| line.trim_end() == format!("{option}=y"));
-    let mut lacks = BTreeMap::new();
-    for (file_system, options) in NEEDS {
-        if let Some(option) = options.iter().find(|option| !built_in(option)) {
-            lacks.insert(*file_system, format!("{option} is not built in"));
-        }
-    }
-    lacks
 }
 
 #[cfg(test)]
@@ -131,7 +148,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::testing::scenario;
+    use crate::{offers::Offers, testing::scenario};
 
     fn kernel(id: &str) -> MatrixKernel {
         MatrixKernel { id: id.into(), ..MatrixKernel::default() }
@@ -181,6 +198,50 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_runs_its_own_scenarios_only() {
+        let variant = MatrixKernel { scenarios: vec!["*write@ext4".into()], ..kernel("6.12-nolsm") };
+        let cells = plan(&[variant], &both(), &Filter::default());
+        assert_eq!(names(&cells), ["6.12-nolsm/file/write@ext4"]);
+    }
+
+    #[test]
+    fn a_scenario_of_the_full_tier_is_run_when_it_is_asked_for() {
+        let mut rare = scenario("filesystem/write", &[FileSystem::Xfs]);
+        rare.tier = Tier::Full;
+        let count = |filter: Filter| plan(&[kernel("6.12")], std::slice::from_ref(&rare), &filter).len();
+        assert_eq!(count(Filter::default()), 0);
+        assert_eq!(count(Filter::default().full(true)), 1);
+        assert_eq!(count(Filter::new(None, Some("filesystem/*")).unwrap()), 1);
+        assert_eq!(count(Filter::new(None, Some("file/*")).unwrap().full(true)), 0);
+    }
+
+    #[test]
+    fn every_variant_of_the_catalogue_says_globs() {
+        for variant in quell_kernels::Catalogue::builtin().variants() {
+            for glob in &variant.scenarios {
+                Filter::new(None, Some(glob)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_expects_what_the_scenario_says_of_its_kernel_and_file_system() {
+        let mut scenario = scenario("file/write", &[FileSystem::Tmpfs, FileSystem::Ext4]);
+        let mut expect = scenario.expect.clone();
+        expect.killed = 7;
+        scenario.except = vec![quell_scenarios::scenario::Exception {
+            kernels: vec!["5.10".into()],
+            filesystems: vec![FileSystem::Ext4],
+            why: "because".into(),
+            policy: None,
+            expect,
+        }];
+        let cells = plan(&[kernel("5.10"), kernel("6.12")], &[scenario], &Filter::default());
+        let killed: Vec<u64> = cells.iter().map(|planned| planned.expect.killed).collect();
+        assert_eq!(killed, [1, 7, 1, 1]);
+    }
+
+    #[test]
     fn a_filter_that_is_no_glob_is_quoted() {
         let error = Filter::new(Some("6.[1"), None).unwrap_err();
         assert!(error.to_string().starts_with("`6.[1` is no glob"), "{error}");
@@ -188,11 +249,15 @@ mod tests {
 
     #[test]
     fn a_module_is_not_enough_for_a_guest_without_modules() {
-        let lacks = lacking("CONFIG_TMPFS=y\nCONFIG_EXT4_FS=y\nCONFIG_BLK_DEV_NVME=m\n");
-        let kernel = MatrixKernel { id: "6.12".into(), lacks };
+        let offers = Offers::of_config("CONFIG_TMPFS=y\nCONFIG_EXT4_FS=y\nCONFIG_BLK_DEV_NVME=m\n", false);
+        let lacks = offers.lacks().clone();
+        let kernel = MatrixKernel { lacks, ..kernel("6.12") };
         let cells = plan(&[kernel], &both(), &Filter::default());
         let decisions: Vec<&Decision> = cells.iter().map(|planned| &planned.decision).collect();
-        let skip = Decision::Skip("kernel 6.12 offers no ext4: CONFIG_BLK_DEV_NVME is not built in".into());
+        let skip = Decision::Skip(
+            "kernel 6.12 offers no ext4: CONFIG_BLK_DEV_NVME is a module, and its modules can't be had"
+                .into(),
+        );
         assert_eq!(decisions, [&Decision::Run, &skip, &Decision::Run]);
     }
 }

@@ -11,8 +11,9 @@ use thiserror::Error;
 use crate::{
     event::{EventLine, ReadEventsError, read_lines, write_line},
     report::{
-        junit, summary,
+        junit, markdown, page, summary,
         table::{self, Style},
+        tap,
         view::RunView,
     },
 };
@@ -20,10 +21,20 @@ use crate::{
 const EVENTS: &str = "events.jsonl";
 const JUNIT: &str = "junit.xml";
 const TABLE: &str = "table.txt";
+const TAP: &str = "report.tap";
+const MARKDOWN: &str = "summary.md";
+const PAGE: &str = "report.html";
+
+/// Everything that a run leaves in its folder itself, beside what its kernels leave in theirs.
+const REPORTS: [&str; 6] = [EVENTS, TABLE, JUNIT, TAP, MARKDOWN, PAGE];
+
 const INITRAMFS: &str = "initramfs.cpio";
 
 /// Traces of boots; those of an earlier run into the same directory go away.
 const TRACES: &[&str] = &["console-", "control-", "qemu-"];
+
+/// Folders of traces inside a kernel's.
+const TRACE_FOLDERS: &[&str] = &["cells", "snapshot-trial", "restored"];
 
 /// Why the directory can't be used.
 #[derive(Debug, Error)]
@@ -49,6 +60,9 @@ pub enum OutError {
     /// The XML can't be written.
     #[error("failed to render JUnit XML: {0}")]
     Junit(#[from] quick_junit::SerializeError),
+    /// The page can't be rendered.
+    #[error(transparent)]
+    Page(#[from] page::PageError),
 }
 
 /// A run's directory.
@@ -64,7 +78,7 @@ impl Out {
     pub fn create<'a>(path: &Path, kernels: impl Iterator<Item = &'a str>) -> Result<Self, OutError> {
         fs::create_dir_all(path).map_err(io_error("create", path))?;
         let out = Self::open(path)?;
-        for report in [EVENTS, TABLE, JUNIT] {
+        for report in REPORTS {
             remove_if_there(&out.0.join(report))?;
         }
         for kernel in kernels.chain(["trial"]) {
@@ -107,6 +121,29 @@ impl Out {
         Ok(EventLog { path, file })
     }
 
+    /// Copies the traces of one kernel from the directory of a part of this run, its boots counted on from `boots_before`.
+    ///
+    /// # Errors
+    /// One can't be read or written.
+    pub fn adopt_traces(&self, part: &Path, kernel: &str, boots_before: u32) -> Result<(), OutError> {
+        let from = part.join(kernel);
+        let entries = match fs::read_dir(&from) {
+            Ok(entries) => entries,
+            // Only events may have been kept of a part.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(io_error("read", &from)(source)),
+        };
+        let to = self.0.join(kernel);
+        fs::create_dir_all(&to).map_err(io_error("create", &to))?;
+        for entry in entries {
+            let entry = entry.map_err(io_error("read", &from))?;
+            if let Some(name) = renumbered(&entry.file_name().to_string_lossy(), boots_before) {
+                fs::copy(entry.path(), to.join(name)).map_err(io_error("copy", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes every report that is a file.
     ///
     /// # Errors
@@ -119,6 +156,9 @@ impl Out {
                 .map_err(io_error("write", &path))
         };
         put(JUNIT, &junit::render(view)?)?;
+        put(TAP, &tap::render(view))?;
+        put(MARKDOWN, &markdown::render(view))?;
+        put(PAGE, &page::render(view)?)?;
         let table = table::render(view, Style::default());
         put(TABLE, &format!("{table}\n{}{}\n", summary::findings(view), summary::closing_line(view)))
     }
@@ -151,6 +191,15 @@ pub fn read_events(directory: &Path) -> Result<Vec<EventLine>, OutError> {
     read_lines(BufReader::new(file)).map_err(|source| OutError::Events { path, source })
 }
 
+/// The name of a trace whose boot has another number; `None` for what is no trace.
+fn renumbered(name: &str, boots_before: u32) -> Option<String> {
+    let prefix = TRACES.iter().find(|prefix| name.starts_with(**prefix))?;
+    let rest = &name[prefix.len()..];
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let boot: u32 = rest[..digits].parse().ok()?;
+    Some(format!("{prefix}{}{}", boot.checked_add(boots_before)?, &rest[digits..]))
+}
+
 fn remove_if_there(path: &Path) -> Result<(), OutError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(error)),
@@ -159,6 +208,15 @@ fn remove_if_there(path: &Path) -> Result<(), OutError> {
 }
 
 fn remove_traces(directory: &Path) -> Result<(), OutError> {
+    for folder in TRACE_FOLDERS {
+        let path = directory.join(folder);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error("remove", &path)(error));
+            }
+            _ => {}
+        }
+    }
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -199,6 +257,10 @@ mod tests {
         assert_eq!(table.lines().last(), Some("1 passed, 0 failed, 0 skipped"));
         let replayed = RunView::of(&read_events(directory.path()).unwrap());
         assert_eq!(replayed, script.view());
+        let read = || REPORTS.map(|name| fs::read(out.path().join(name)).unwrap());
+        let first = read();
+        Out::open(directory.path()).unwrap().write_reports(&replayed).unwrap();
+        assert_eq!(read(), first);
     }
 
     #[test]
@@ -215,9 +277,29 @@ mod tests {
     }
 
     #[test]
+    fn traces_of_a_part_are_copied_with_their_boots_counted_on() {
+        let (part, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let kernel = part.path().join("6.12");
+        fs::create_dir(&kernel).unwrap();
+        for name in ["console-1.log", "control-12.jsonl", "qemu-2.sh", "qemu-x.sh", "notes.txt"] {
+            fs::write(kernel.join(name), name).unwrap();
+        }
+        let out = Out::create(whole.path(), std::iter::empty()).unwrap();
+        out.adopt_traces(part.path(), "6.12", 3).unwrap();
+        out.adopt_traces(part.path(), "7.3", 3).unwrap();
+        let read = fs::read_dir(whole.path().join("6.12")).unwrap();
+        let mut left: Vec<_> =
+            read.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        left.sort();
+        assert_eq!(left, ["console-4.log", "control-15.jsonl", "qemu-5.sh"]);
+        let copied = fs::read_to_string(whole.path().join("6.12/qemu-5.sh")).unwrap();
+        assert_eq!(copied, "qemu-2.sh");
+    }
+
+    #[test]
     fn a_run_that_dies_leaves_no_reports_of_an_earlier_one() {
         let directory = tempfile::tempdir().unwrap();
-        let reports = [EVENTS, TABLE, JUNIT].map(|name| directory.path().join(name));
+        let reports = REPORTS.map(|name| directory.path().join(name));
         for report in &reports {
             fs::write(report, "1 passed, 0 failed, 0 skipped").unwrap();
         }

@@ -53,6 +53,16 @@ pub enum BrokenCause {
         /// How long the lab waited, and in which clock.
         waited: String,
     },
+    /// The kernel measured its clock against the host's at a moment at which the host had no time for it.
+    #[error(
+        "guest's clock is wrong: it counted {guest_ms} ms since its boot, {host_ms} ms after QEMU was started"
+    )]
+    Clock {
+        /// The guest's monotonic clock, in milliseconds.
+        guest_ms: u64,
+        /// How long the machine had run by then, in milliseconds of the host.
+        host_ms: u64,
+    },
     /// The guest said hello and then nothing.
     #[error("guest did not answer after `{phase}` ({waited})")]
     NoAnswer {

@@ -70,6 +70,16 @@ pub fn find(named: Named) -> Result<Programs, ProgramError> {
     })
 }
 
+/// Finds PID 1 alone, and checks it.
+///
+/// # Errors
+/// It is missing or can't run in a guest.
+pub fn find_guest(named: Option<PathBuf>) -> Result<PathBuf, ProgramError> {
+    let own = std::env::current_exe().map_err(ProgramError::Own)?;
+    let path = named.unwrap_or_else(|| own.parent().unwrap_or_else(|| Path::new(".")).join("vmtest-guest"));
+    check(&path, "guest").map(|()| path)
+}
+
 /// Finds the program that compares model and kernel, and checks it.
 ///
 /// # Errors
@@ -79,6 +89,16 @@ pub fn find_differential(named: Option<PathBuf>) -> Result<PathBuf, ProgramError
     let path =
         named.unwrap_or_else(|| own.parent().unwrap_or_else(|| Path::new(".")).join("quell-differential"));
     check(&path, "differential").map(|()| path)
+}
+
+/// Finds the program that makes the calls of `vmtest bench`, and checks it.
+///
+/// # Errors
+/// It is missing or can't run in a guest.
+pub fn find_caller(named: Option<PathBuf>) -> Result<PathBuf, ProgramError> {
+    let own = std::env::current_exe().map_err(ProgramError::Own)?;
+    let path = named.unwrap_or_else(|| own.parent().unwrap_or_else(|| Path::new(".")).join("caller"));
+    check(&path, "caller").map(|()| path)
 }
 
 fn check(path: &Path, option: &'static str) -> Result<(), ProgramError> {

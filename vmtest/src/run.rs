@@ -1,12 +1,18 @@
-//! Runs a plan: a boot per kernel, its cells in sequence, kernels in parallel, and a fresh boot when a guest is lost.
+//! Runs a plan: a snapshot per kernel, a guest that goes on from it for every cell, as many at a time as there is room for.
+//! Where snapshots are not wanted or not possible, the cells of a kernel share boots.
 //!
 //! Everything that happens leaves as a [`RunEvent`]; nothing here knows what a report looks like.
 
+mod attached;
+mod fresh;
+mod held;
+mod pool;
+mod shared;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
-    path::PathBuf,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
         atomic::Ordering,
         mpsc::{self, Sender},
     },
@@ -14,17 +20,25 @@ use std::{
     time::Instant,
 };
 
-use quell_scenarios::scenario::Scenario;
+use quell_kernels::KernelImage;
+use quell_scenarios::scenario::{FileSystem, Scenario};
 
 use crate::{
     accel,
-    boot::{self, BootPlan},
+    boot::BootPlan,
     event::{EVENTS_VERSION, EventLine, PlannedCell, RunEvent},
+    image,
     limits::Limits,
     matrix::Decision,
+    offers::Offers,
     outcome::{BrokenCause, Outcome},
-    session::{Job, Session, SessionEnd, millis},
+    partition::Part,
+    schedule::UNKNOWN_MS,
+    session::{Job, millis},
+    snapshot::store::SnapshotStore,
 };
+pub use held::{HeldCell, hold};
+use pool::{Lane, Pool};
 
 /// After so many guests in a row that were lost in their first cell, the kernel's other cells are given up: each
 /// loss may cost minutes, and the fourth one teaches nothing.
@@ -37,19 +51,44 @@ pub struct RunKernel {
     pub id: String,
     /// Its files.
     pub image: Result<BootImage, String>,
+    /// The file systems of its cells.
+    pub file_systems: BTreeSet<FileSystem>,
+    /// The root file system with this kernel's modules in it; none when its cells take no modules.
+    pub initramfs: Option<PathBuf>,
+    /// Whether that has what it takes to have [`crate::disk::ON_RAM`] in a guest's own memory.
+    pub on_ram: bool,
+    /// Words of its own for the command line.
+    pub parameters: Vec<String>,
+    /// What the enforcer is told to do without on it.
+    pub without: Vec<String>,
+}
+
+impl RunKernel {
+    /// Where a guest finds the kernel's type information, if it has none in itself.
+    #[must_use]
+    pub fn btf_in_guest(&self) -> Option<PathBuf> {
+        let image = self.image.as_ref().ok()?;
+        image.btf.as_ref().map(|_| Path::new("/").join(image::btf_place(&self.id)))
+    }
 }
 
 /// Files and names of a kernel.
 #[derive(Clone, Debug)]
 pub struct BootImage {
-    /// `uname -r` of its package.
-    pub release: String,
+    /// `uname -r` of its package; unknown of a kernel that is only a file.
+    pub release: Option<String>,
     /// Version of its package.
     pub package: String,
+    /// What the reader of a report has to know about it.
+    pub remark: Option<String>,
     /// Uncompressed, with a PVH entry.
     pub vmlinux: PathBuf,
-    /// Whether it can use the ext4 disk without modules.
-    pub has_disk: bool,
+    /// The file systems that it has.
+    pub offers: Offers,
+    /// Its type information, where it has none in itself.
+    pub btf: Option<PathBuf>,
+    /// Its files in the cache, of a kernel of the catalogue.
+    pub packaged: Option<KernelImage>,
 }
 
 /// Everything that a run needs; nothing is looked up later.
@@ -70,6 +109,18 @@ pub struct RunInput {
     pub jobs: usize,
     /// Where traces go, one directory per kernel.
     pub out: PathBuf,
+    /// Where snapshots are kept; without it the cells of a kernel share boots.
+    pub snapshots: Option<SnapshotStore>,
+    /// Whether cells have snapshots of their own, in which their policy is in force.
+    pub attached: bool,
+    /// Keep the traces of cells that passed, too.
+    pub keep_traces: bool,
+    /// What cells took when they were performed last, in milliseconds.
+    pub durations: BTreeMap<String, u64>,
+    /// What the run is made of, by name.
+    pub digests: BTreeMap<String, String>,
+    /// Which share of which plan the cells are, when they are not all of it.
+    pub part: Option<Part>,
 }
 
 /// Runs it. Events arrive in order and on the calling thread.
@@ -83,55 +134,54 @@ pub fn run(input: &RunInput, on_event: &mut dyn FnMut(EventLine)) {
         kernels: input.kernels.iter().map(|kernel| kernel.id.clone()).collect(),
         cells: input.cells.clone(),
         jobs: input.jobs,
+        digests: input.digests.clone(),
+        part: input.part.clone(),
     });
-    let mut queue = VecDeque::new();
+    let mut lanes = Vec::new();
     for kernel in &input.kernels {
-        let jobs = jobs_of(input, &kernel.id);
+        let jobs = jobs_of(input, kernel);
         match &kernel.image {
             Ok(image) => {
-                let (release, package) = (image.release.clone(), image.package.clone());
+                let release = image.release.clone().unwrap_or_else(|| "unknown".to_owned());
+                let package = image.package.clone();
                 stamp(RunEvent::KernelObtained { kernel: kernel.id.clone(), release, package });
+                if let Some(text) = image.remark.clone() {
+                    stamp(RunEvent::Remark { kernel: kernel.id.clone(), text });
+                }
                 if !jobs.is_empty() {
-                    queue.push_back((kernel.id.clone(), image.clone(), jobs));
+                    lanes.push(Lane::new(kernel.clone(), image.clone(), jobs));
                 }
             }
             Err(reason) => give_up(&jobs, &BrokenCause::Lab { message: reason.clone() }, &mut stamp),
         }
     }
-    if let Some((_, image, _)) = queue.front() {
-        let choice = accel::choose(input.accel, &input.boot, &image.vmlinux, &input.out.join("trial"));
+    if let Some(first) = lanes.first() {
+        let choice = accel::choose(input.accel, &input.boot, &first.image.vmlinux, &input.out.join("trial"));
         let plan = BootPlan { accel: choice.accel, ..input.boot.clone() };
         let limits = (input.limits)(Limits::of(choice.accel));
         let accel::Choice { accel, reason, trial_ms } = choice;
         stamp(RunEvent::AccelChosen { accel, reason, trial_ms });
-        run_queue(input, &plan, limits, queue, started, on_event);
+        run_lanes(input, &plan, limits, lanes, started, on_event);
     }
     let interrupted = input.boot.interrupted.load(Ordering::Relaxed);
     let event = RunEvent::RunFinished { interrupted };
     on_event(EventLine { version: EVENTS_VERSION, at_ms: millis(started.elapsed()), event });
 }
 
-type Queue = VecDeque<(String, BootImage, Vec<Job>)>;
-
-fn run_queue(
+fn run_lanes(
     input: &RunInput,
     plan: &BootPlan,
     limits: Limits,
-    queue: Queue,
+    lanes: Vec<Lane>,
     started: Instant,
     on_event: &mut dyn FnMut(EventLine),
 ) {
-    let queue = Mutex::new(queue);
+    let pool = Pool::new(input, plan, limits, lanes);
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..input.jobs.max(1) {
-            let (sender, queue) = (sender.clone(), &queue);
-            scope.spawn(move || {
-                while let Some((id, image, jobs)) = next(queue) {
-                    let boots = Boots { plan, limits, id: &id, image: &image, traces: input.out.join(&id) };
-                    boots.run(&jobs, &mut |event| emit(&sender, started, event));
-                }
-            });
+            let (sender, pool) = (sender.clone(), &pool);
+            scope.spawn(move || pool.work(&mut |event| emit(&sender, started, event)));
         }
         drop(sender);
         for line in receiver {
@@ -140,24 +190,31 @@ fn run_queue(
     });
 }
 
-fn next(queue: &Mutex<Queue>) -> Option<(String, BootImage, Vec<Job>)> {
-    // A worker that panicked took its kernel with it, not the queue; its cells stay not run, which is red.
-    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+/// What a cell will probably take, in milliseconds.
+fn expected_ms(input: &RunInput, job: &Job) -> u64 {
+    input.durations.get(&job.cell.to_string()).copied().unwrap_or(UNKNOWN_MS)
 }
 
 /// Stamps at the source, so that waiting for the receiver is not counted as time of the guest.
 fn emit(sender: &Sender<EventLine>, started: Instant, event: RunEvent) {
     let line = EventLine { version: EVENTS_VERSION, at_ms: millis(started.elapsed()), event };
-    // The receiver outlives every worker: `run_queue` drops it after the last sender.
+    // The receiver outlives every worker: `run_lanes` drops it after the last sender.
     let _ = sender.send(line);
 }
 
-fn jobs_of(input: &RunInput, kernel: &str) -> Vec<Job> {
+fn jobs_of(input: &RunInput, kernel: &RunKernel) -> Vec<Job> {
     let scenarios: BTreeMap<&str, &Scenario> =
         input.scenarios.iter().map(|scenario| (scenario.id.as_str(), scenario)).collect();
-    let mine = |planned: &&PlannedCell| planned.cell.kernel == kernel && planned.decision == Decision::Run;
+    let mine = |planned: &&PlannedCell| planned.cell.kernel == kernel.id && planned.decision == Decision::Run;
     let job = |planned: &PlannedCell| {
-        let scenario = scenarios.get(planned.cell.scenario.as_str())?;
+        let scenario = *scenarios.get(planned.cell.scenario.as_str())?;
+        let scenario = Scenario {
+            policy: scenario.policy(&kernel.id, planned.cell.file_system).clone(),
+            expect: planned.expect.clone(),
+            without: kernel.without.clone(),
+            btf: kernel.btf_in_guest(),
+            ..scenario.clone()
+        };
         Some(Job {
             cell: planned.cell.clone(),
             expect: planned.expect.clone(),
@@ -178,71 +235,4 @@ fn give_up(jobs: &[Job], cause: &BrokenCause, emit: &mut dyn FnMut(RunEvent)) {
             took_ms: 0,
         });
     }
-}
-
-/// All boots of one kernel.
-struct Boots<'a> {
-    plan: &'a BootPlan,
-    limits: Limits,
-    id: &'a str,
-    image: &'a BootImage,
-    traces: PathBuf,
-}
-
-impl Boots<'_> {
-    fn run(&self, jobs: &[Job], emit: &mut dyn FnMut(RunEvent)) {
-        let mut rest = jobs;
-        let mut retried = false;
-        let mut losses = 0;
-        let mut boot = 0;
-        while !rest.is_empty() {
-            boot += 1;
-            emit(RunEvent::BootStarted { kernel: self.id.to_owned(), boot });
-            let (end, decided) = self.boot(boot, rest, emit);
-            rest = rest.get(decided..).unwrap_or_default();
-            match end {
-                SessionEnd::Done => {}
-                SessionEnd::Interrupted => return,
-                SessionEnd::BootFailed(cause) => {
-                    let retry = !retried && is_worth_a_retry(&cause);
-                    retried = true;
-                    let kernel = self.id.to_owned();
-                    emit(RunEvent::BootFailed { kernel, boot, cause: cause.clone(), retry });
-                    if !retry {
-                        return give_up(rest, &cause, emit);
-                    }
-                }
-                SessionEnd::Lost(cause) => {
-                    emit(RunEvent::GuestLost { kernel: self.id.to_owned(), boot, cause: cause.clone() });
-                    losses = if decided <= 1 { losses + 1 } else { 1 };
-                    if losses >= LOSSES_IN_A_ROW {
-                        let message = format!(
-                            "not performed, because {losses} guests in a row were lost; the last one: {cause}"
-                        );
-                        return give_up(rest, &BrokenCause::Lab { message }, emit);
-                    }
-                }
-            }
-        }
-    }
-
-    fn boot(&self, boot: u32, jobs: &[Job], emit: &mut dyn FnMut(RunEvent)) -> (SessionEnd, usize) {
-        match boot::start(self.plan, &self.image.vmlinux, self.image.has_disk, &self.traces, boot) {
-            Ok(booted) => {
-                let (guest, _directory) = booted.into_parts();
-                let session = Session::new(guest, self.limits, self.id, boot, emit);
-                session.expecting(&self.image.release).run(jobs)
-            }
-            Err(error) => (SessionEnd::BootFailed(BrokenCause::Lab { message: error.to_string() }), 0),
-        }
-    }
-}
-
-/// Emulated machines die now and then while their kernel patches itself early in the boot. What the guest or the lab
-/// said about itself is no accident and is the same the next time.
-fn is_worth_a_retry(cause: &BrokenCause) -> bool {
-    matches!(
-        cause,
-        BrokenCause::QemuEnded { .. } | BrokenCause::KernelCrashed { .. } | BrokenCause::NoHello { .. }
-    )
 }

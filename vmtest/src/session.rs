@@ -1,4 +1,7 @@
-//! One boot's conversation: hello, the cells one after the other, goodbye. No process, socket or file is named here.
+//! A guest's conversation: hello, begin, the cells one after the other, goodbye. No process or socket is named here.
+
+pub mod bench;
+mod exec;
 
 use std::time::Instant;
 
@@ -7,15 +10,25 @@ use quell_scenarios::{
     record::Record,
     scenario::Expectation,
 };
-use vmtest_proto::{CellReport, GuestFacts, PROTOCOL_VERSION, ToGuest, ToHost};
+use vmtest_proto::{CellReport, GuestFacts, ToGuest, ToHost};
 
 use crate::{
+    begin,
     cell::CellId,
     event::RunEvent,
     limits::Limits,
     link::{Heard, Link, Loss},
     outcome::{BrokenCause, Outcome},
 };
+
+mod ask;
+mod greet;
+mod hold;
+
+pub use ask::{Comparison, PlanAnswer};
+pub use exec::{ExecEnded, ExecLoss, Said, User};
+pub use greet::{greet, only_begin};
+pub use hold::{HoldEnded, hold};
 
 /// A cell as a session performs it.
 #[derive(Clone, Debug)]
@@ -28,6 +41,29 @@ pub struct Job {
     pub file_system: serde_json::Value,
     /// The self-contained scenario.
     pub scenario: serde_json::Value,
+}
+
+impl Job {
+    /// What the guest is sent.
+    #[must_use]
+    pub fn request(&self) -> ToGuest {
+        self.asked(false)
+    }
+
+    /// The same for a guest that is to wait once the policy is in force.
+    #[must_use]
+    pub fn request_to_hold(&self) -> ToGuest {
+        self.asked(true)
+    }
+
+    fn asked(&self, hold: bool) -> ToGuest {
+        ToGuest::Run {
+            cell: self.cell.to_string(),
+            file_system: self.file_system.clone(),
+            scenario: self.scenario.clone(),
+            hold,
+        }
+    }
 }
 
 /// How a session ended.
@@ -52,21 +88,12 @@ pub struct Session<'a, L> {
     /// `uname -r` that the guest has to report, when it is known.
     release: Option<&'a str>,
     emit: &'a mut dyn FnMut(RunEvent),
+    /// What the guest is told to mount.
+    file_systems: Vec<String>,
+    /// Whether it is told to mount it from its own memory.
+    on_ram: bool,
     /// Cells decided in this boot: a further word about one of them is a second verdict.
     decided: Vec<CellId>,
-}
-
-/// What a comparison in a guest came to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Comparison {
-    /// Whether it ended and found no difference.
-    pub agree: bool,
-    /// The last line that it printed: its report, when it came that far.
-    pub last: Option<serde_json::Value>,
-    /// How it ended, and what it said beside its lines.
-    pub errors: String,
-    /// What the kernel complained about meanwhile.
-    pub complaints: Vec<String>,
 }
 
 /// The cell being performed.
@@ -86,13 +113,37 @@ impl<'a, L: Link> Session<'a, L> {
         boot: u32,
         emit: &'a mut dyn FnMut(RunEvent),
     ) -> Self {
-        Self { link, limits, kernel, boot, release: None, emit, decided: Vec::new() }
+        Self {
+            link,
+            limits,
+            kernel,
+            boot,
+            release: None,
+            emit,
+            file_systems: Vec::new(),
+            on_ram: false,
+            decided: Vec::new(),
+        }
     }
 
-    /// Refuses a guest that runs another kernel than this release: its cells would stand in the wrong column.
+    /// Has the guest mount these file systems, as [`crate::disk::mounted`] names them.
     #[must_use]
-    pub fn expecting(mut self, release: &'a str) -> Self {
-        self.release = Some(release);
+    pub fn mounting(mut self, file_systems: Vec<String>) -> Self {
+        self.file_systems = file_systems;
+        self
+    }
+
+    /// Has it mount them from its own memory, as far as its image has them.
+    #[must_use]
+    pub fn on_ram(mut self) -> Self {
+        self.on_ram = true;
+        self
+    }
+
+    /// Refuses a guest that runs another kernel than this release, if it is known: its cells would stand in the wrong column.
+    #[must_use]
+    pub fn expecting(mut self, release: Option<&'a str>) -> Self {
+        self.release = release;
         self
     }
 
@@ -107,91 +158,85 @@ impl<'a, L: Link> Session<'a, L> {
             Err(Loss::Broken(cause)) => return (SessionEnd::BootFailed(cause), 0),
         }
         for job in jobs {
-            if let Err(end) = self.perform(job) {
+            if let Err(end) = self.perform(job, &job.request()) {
                 return (end, self.decided.len());
             }
         }
-        let cause = match self.goodbye() {
-            Ok(()) => {
-                (self.emit)(RunEvent::GuestEnded { kernel: self.kernel.to_owned(), boot: self.boot });
-                return (SessionEnd::Done, self.decided.len());
+        let ended = self.goodbye();
+        let end = self.settle(ended);
+        if end == SessionEnd::Done {
+            (self.emit)(RunEvent::GuestEnded { kernel: self.kernel.to_owned(), boot: self.boot });
+        }
+        (end, self.decided.len())
+    }
+
+    /// Performs one cell in a guest that was just restored; `loaded_ms` is from the start of QEMU until the snapshot's state was there. The guest's end is the caller's: nobody waits for it to switch itself off.
+    pub fn run_restored(mut self, job: &Job, loaded_ms: u64) -> SessionEnd {
+        let facts = match self.begin() {
+            Ok(facts) => facts,
+            Err(Loss::Interrupted) => return SessionEnd::Interrupted,
+            Err(Loss::Silent { waited }) => {
+                return SessionEnd::BootFailed(BrokenCause::NoHello { waited });
             }
-            Err(Loss::Interrupted) => return (SessionEnd::Interrupted, self.decided.len()),
+            Err(Loss::Broken(cause)) => return SessionEnd::BootFailed(cause),
+        };
+        self.restored(job, loaded_ms, facts.boot_id);
+        self.perform_alone(job, &job.request())
+    }
+
+    /// The same with a guest that goes on from where the policy of its cell was in force. `boot_id` is what it called itself
+    /// before it was saved.
+    pub fn run_held(mut self, job: &Job, loaded_ms: u64, boot_id: String) -> SessionEnd {
+        let go = match begin::go_on() {
+            Ok(go) => go,
+            Err(Loss::Broken(cause)) => return SessionEnd::BootFailed(cause),
+            Err(Loss::Silent { .. } | Loss::Interrupted) => return SessionEnd::Interrupted,
+        };
+        self.restored(job, loaded_ms, boot_id);
+        self.perform_alone(job, &go)
+    }
+
+    fn restored(&mut self, job: &Job, loaded_ms: u64, boot_id: String) {
+        let (cell, restore_ms) = (job.cell.clone(), millis(self.link.age()));
+        (self.emit)(RunEvent::GuestRestored { cell, attempt: self.boot, loaded_ms, restore_ms, boot_id });
+    }
+
+    fn perform_alone(mut self, job: &Job, opening: &ToGuest) -> SessionEnd {
+        if let Err(end) = self.perform(job, opening) {
+            return end;
+        }
+        let ended = self.farewell();
+        self.settle(ended)
+    }
+
+    /// A guest that does not survive its own end casts doubt on what it did last.
+    fn settle(&mut self, ended: Result<(), Loss>) -> SessionEnd {
+        let cause = match ended {
+            Ok(()) => return SessionEnd::Done,
+            Err(Loss::Interrupted) => return SessionEnd::Interrupted,
             Err(Loss::Silent { waited }) => BrokenCause::NoAnswer { phase: "power-off".to_owned(), waited },
             Err(Loss::Broken(cause)) => cause,
         };
-        // A guest that does not survive its own end casts doubt on what it did last.
         self.doubt_last(cause.clone());
-        (SessionEnd::Lost(cause), self.decided.len())
+        SessionEnd::Lost(cause)
     }
 
-    /// Has the enforcer in the guest say what it finds in the kernel; the text is its own.
-    ///
-    /// # Errors
-    /// The guest did not boot, or did not answer.
-    pub fn kernel_facts(mut self) -> Result<String, Loss> {
-        let facts = self.hello()?;
-        self.ready(facts);
-        let until = Instant::now() + self.limits.cell;
-        self.link.send(&ToGuest::KernelFacts)?;
-        let toml = loop {
-            match self.link.hear(self.limits.cell_silence, until)? {
-                Heard::Message(ToHost::KernelFacts { toml }) => break toml,
-                Heard::Message(other) => return Err(self.unexpected(other, "instead of kernel facts")),
-                Heard::Complaint { reason, line } => self.remark(format!("{reason}: `{line}`")),
-            }
-        };
-        self.goodbye()?;
-        Ok(toml)
-    }
-
-    /// Has model and kernel compared in the guest. A complaint of the kernel meanwhile is a difference too: nothing that
-    /// the comparison does may make it complain.
-    ///
-    /// # Errors
-    /// The guest did not boot, or did not answer.
-    pub fn compare(
-        mut self,
-        cases: u64,
-        seed: u64,
-        within: std::time::Duration,
-        heard: &mut dyn FnMut(&serde_json::Value),
-    ) -> Result<Comparison, Loss> {
-        let facts = self.hello()?;
-        self.ready(facts);
-        let until = Instant::now() + within;
-        self.link.send(&ToGuest::Compare { cases, seed })?;
-        let mut seen = Comparison::default();
-        loop {
-            match self.link.hear(self.limits.cell_silence, until)? {
-                Heard::Message(ToHost::Difference { line }) => {
-                    heard(&line);
-                    seen.last = Some(line);
-                }
-                Heard::Message(ToHost::Compared { agree, errors }) => {
-                    (seen.agree, seen.errors) = (agree, errors);
-                    break;
-                }
-                Heard::Message(other) => return Err(self.unexpected(other, "during a comparison")),
-                Heard::Complaint { reason, line } => seen.complaints.push(format!("{reason}: `{line}`")),
-            }
-        }
-        while let Some(complaint) = self.link.complaint()? {
-            seen.complaints.push(complaint.to_string());
-        }
-        self.goodbye()?;
-        Ok(seen)
-    }
-
+    /// Waits for a guest that was just started, and has it begin.
     fn hello(&mut self) -> Result<GuestFacts, Loss> {
+        greet(&mut self.link, self.limits, &mut |text| {
+            let kernel = self.kernel.to_owned();
+            (self.emit)(RunEvent::Remark { kernel, text });
+        })?;
+        self.begin()
+    }
+
+    /// Tells the guest what time it is, and waits until it is ready for cells.
+    fn begin(&mut self) -> Result<GuestFacts, Loss> {
         let until = Instant::now() + self.limits.boot;
+        self.link.send(&begin::message(&self.file_systems, self.on_ram)?)?;
         loop {
             match self.link.hear(self.limits.boot_silence, until)? {
-                Heard::Message(ToHost::Hello { version, facts }) => {
-                    if version != PROTOCOL_VERSION {
-                        let what = format!("guest speaks version {version}, this lab {PROTOCOL_VERSION}");
-                        return Err(protocol(what));
-                    }
+                Heard::Message(ToHost::Ready { facts }) => {
                     return match self.release {
                         Some(release) if release != facts.release => Err(protocol(format!(
                             "guest runs kernel {}, and {release} was booted",
@@ -201,7 +246,7 @@ impl<'a, L: Link> Session<'a, L> {
                     };
                 }
                 Heard::Message(ToHost::Fatal { reason }) => return Err(fatal(&reason)),
-                Heard::Message(other) => return Err(protocol(format!("{} before hello", name(&other)))),
+                Heard::Message(other) => return Err(protocol(format!("{} before ready", name(&other)))),
                 Heard::Complaint { reason, line } => self.remark(format!("during boot: {reason}: `{line}`")),
             }
         }
@@ -213,18 +258,13 @@ impl<'a, L: Link> Session<'a, L> {
         (self.emit)(RunEvent::GuestReady { kernel, boot, boot_ms, facts });
     }
 
-    /// Performs one cell. `Err` means that the guest can't be used any more; the cell is decided all the same, unless
-    /// the user stopped it.
-    fn perform(&mut self, job: &Job) -> Result<(), SessionEnd> {
+    /// Performs one cell, which begins with this message. `Err` means that the guest can't be used any more; the cell is decided
+    /// all the same, unless the user stopped it.
+    fn perform(&mut self, job: &Job, opening: &ToGuest) -> Result<(), SessionEnd> {
         (self.emit)(RunEvent::CellStarted { cell: job.cell.clone() });
         let mut current =
             Current { job, started: Instant::now(), phase: "request".to_owned(), complaint: None };
-        let request = ToGuest::Run {
-            cell: job.cell.to_string(),
-            file_system: job.file_system.clone(),
-            scenario: job.scenario.clone(),
-        };
-        let report = self.link.send(&request).and_then(|()| self.verdict(&mut current));
+        let report = self.link.send(opening).and_then(|()| self.verdict(&mut current));
         let (outcome, record, end) = match report {
             Ok(report) => {
                 let (outcome, record) = decide(&job.expect, report, current.complaint.take());
@@ -269,18 +309,23 @@ impl<'a, L: Link> Session<'a, L> {
         }
     }
 
-    fn goodbye(&mut self) -> Result<(), Loss> {
+    /// Asks for the end and waits for the answer: what the guest has to say about its last cell, it has said by then.
+    fn farewell(&mut self) -> Result<(), Loss> {
         let until = Instant::now() + self.limits.farewell;
         self.link.send(&ToGuest::PowerOff)?;
         loop {
             match self.link.hear(self.limits.cell_silence, until)? {
-                Heard::Message(ToHost::Bye) => break,
+                Heard::Message(ToHost::Bye) => return Ok(()),
                 Heard::Message(other) => return Err(self.unexpected(other, "after the last cell")),
                 Heard::Complaint { reason, line } => {
                     self.doubt_last(BrokenCause::KernelComplained { reason, line });
                 }
             }
         }
+    }
+
+    fn goodbye(&mut self) -> Result<(), Loss> {
+        self.farewell()?;
         let ended = self.link.wait_for_end(self.limits.farewell)?;
         while let Some(complaint) = self.link.complaint()? {
             self.doubt_last(complaint);
@@ -357,11 +402,22 @@ fn decide(
 fn name(message: &ToHost) -> &'static str {
     match message {
         ToHost::Hello { .. } => "hello",
+        ToHost::Ready { .. } => "ready",
         ToHost::Progress { .. } => "progress of another cell",
+        ToHost::Held { .. } => "held",
         ToHost::Verdict { .. } => "verdict",
         ToHost::KernelFacts { .. } => "kernel facts",
         ToHost::Difference { .. } => "a line of a comparison",
         ToHost::Compared { .. } => "the end of a comparison",
+        ToHost::PlansChecked { .. } => "plans",
+        ToHost::PlanRan { .. } => "a policy that was run",
+        ToHost::BenchSeen(_) => "measured calls",
+        ToHost::BenchDone => "an end of measuring",
+        ToHost::PlansDone => "the end of plans",
+        ToHost::Output { .. } => "output of a program",
+        ToHost::InputTaken { .. } => "input that was taken",
+        ToHost::Alive => "a sign of life",
+        ToHost::Exited(_) => "the end of a program",
         ToHost::Fatal { .. } => "fatal",
         ToHost::Bye => "bye",
     }

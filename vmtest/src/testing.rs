@@ -1,10 +1,13 @@
 //! Values that unit tests of several modules need. Only compiled for tests.
 
+use std::collections::BTreeMap;
+
 use quell_scenarios::{
     effect::Effect,
     record::{Performance, ProcessFate, Record},
     scenario::{
         Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Mode, Policy, Position, Scenario, Target,
+        Tier,
     },
 };
 use vmtest_proto::GuestFacts;
@@ -13,6 +16,7 @@ use crate::{
     event::{EVENTS_VERSION, EventLine, PlannedCell, RunEvent},
     matrix::Decision,
     outcome::Outcome,
+    partition::Part,
     report::view::RunView,
 };
 
@@ -24,6 +28,7 @@ pub(crate) fn scenario(id: &str, filesystems: &[FileSystem]) -> Scenario {
         claims: vec!["C-01".to_owned()],
         policy: Policy { file: "policies/p.yaml".to_owned(), text: "p".to_owned() },
         filesystems: filesystems.to_vec(),
+        tier: Tier::Gate,
         position: Position::Host,
         mode: Mode::Enforce,
         target: Target { act: "a".to_owned(), bystander: "b".to_owned() },
@@ -32,6 +37,9 @@ pub(crate) fn scenario(id: &str, filesystems: &[FileSystem]) -> Scenario {
         bystander_steps: Vec::new(),
         effect: Vec::<Effect>::new(),
         expect: killed_and_prevented(),
+        except: Vec::new(),
+        without: Vec::new(),
+        btf: None,
     }
 }
 
@@ -48,6 +56,8 @@ pub(crate) fn killed_and_prevented() -> Expectation {
         not_posted: 0,
         least_calls: 1,
         seen: Vec::new(),
+        refused: 0,
+        unsupported: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -58,12 +68,14 @@ pub(crate) fn good_record() -> Record {
         fate: ProcessFate::Exited(0),
         effect_happened: true,
         untouched: false,
+        failure: None,
         stderr: String::new(),
     };
     let killed = Performance {
         fate: ProcessFate::Signalled(9),
         effect_happened: false,
         untouched: true,
+        failure: None,
         stderr: String::new(),
     };
     Record {
@@ -83,13 +95,29 @@ pub(crate) fn good_record() -> Record {
         signal_failed: 0,
         killed: 1,
         kill_failed: 0,
+        refused: 0,
+        refuse_failed: 0,
+        unsupported: None,
         faults: Vec::new(),
         recursion_misses: Some(0),
+        thrown_away: Vec::new(),
         lost_events: 0,
         events: 1,
         shown_events: Vec::new(),
         attach_ms: 900,
     }
+}
+
+/// A plan of these cells, all to be performed.
+pub(crate) fn plan_of(cells: &[&str]) -> Vec<PlannedCell> {
+    let planned = |cell: &&str| PlannedCell {
+        cell: cell.parse().unwrap(),
+        title: "title".to_owned(),
+        claims: vec!["C-01".to_owned()],
+        expect: killed_and_prevented(),
+        decision: Decision::Run,
+    };
+    cells.iter().map(planned).collect()
 }
 
 /// Events of a run, written by hand.
@@ -100,20 +128,21 @@ pub(crate) struct RunScript {
 impl RunScript {
     /// A run that planned these cells.
     pub(crate) fn new(cells: &[&str]) -> Self {
-        let cells: Vec<PlannedCell> = cells
-            .iter()
-            .map(|cell| PlannedCell {
-                cell: cell.parse().unwrap(),
-                title: "title".to_owned(),
-                claims: vec!["C-01".to_owned()],
-                expect: killed_and_prevented(),
-                decision: Decision::Run,
-            })
-            .collect();
+        Self::started(plan_of(cells), None)
+    }
+
+    /// The run of a share of a plan.
+    pub(crate) fn of_part(partition: &str, plan: &[PlannedCell]) -> Self {
+        let part = Part { partition: partition.parse().unwrap(), plan: plan.to_vec() };
+        Self::started(part.partition.select(plan).into_iter().cloned().collect(), Some(part))
+    }
+
+    fn started(cells: Vec<PlannedCell>, part: Option<Part>) -> Self {
         let mut kernels: Vec<String> = cells.iter().map(|planned| planned.cell.kernel.clone()).collect();
         kernels.dedup();
+        let (qemu, digests) = ("7.2".to_owned(), BTreeMap::from([("quell".to_owned(), "aa".to_owned())]));
         let mut script = Self { lines: Vec::new() };
-        script.push(RunEvent::RunStarted { qemu: "7.2".to_owned(), kernels, cells, jobs: 2 });
+        script.push(RunEvent::RunStarted { qemu, kernels, cells, jobs: 2, digests, part });
         script
     }
 
@@ -135,6 +164,12 @@ impl RunScript {
     pub(crate) fn record(&mut self, cell: &str, outcome: Outcome, record: Record) -> &mut Self {
         let (cell, record) = (cell.parse().unwrap(), Some(Box::new(record)));
         self.push(RunEvent::CellFinished { cell, outcome, record, took_ms: 5 })
+    }
+
+    /// A cell passed after so long.
+    pub(crate) fn took(&mut self, cell: &str, took_ms: u64) -> &mut Self {
+        let (cell, record) = (cell.parse().unwrap(), Some(Box::new(good_record())));
+        self.push(RunEvent::CellFinished { cell, outcome: Outcome::Passed, record, took_ms })
     }
 
     /// The run came to its end.

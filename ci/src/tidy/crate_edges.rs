@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("vmtest-proto", &[]),
     ("vmtest-guest", &["quell-scenarios", "vmtest-proto"]),
     ("vmtest", &["quell-scenarios", "quell-kernels", "vmtest-proto"]),
-    ("quell-benches", &["quell", "vmtest"]),
+    ("quell-benches", &["quell-wire", "quell", "vmtest"]),
     ("xtask", &[]),
 ];
 

@@ -1,11 +1,10 @@
 //! Structs in type information (BTF), by the format's own description (Documentation/bpf/btf.rst of Linux).
 //!
-//! The library that finds the section and checks it keeps members to itself, and the agent's own check goes through
-//! another library: a mistake of one reader is not made twice.
+//! The agent's own check goes through a library: a mistake of one reader is not made twice.
 
 use std::collections::BTreeMap;
 
-use aya_obj::Object;
+use object::{Object as _, ObjectSection as _};
 
 /// Kinds of types that have something behind their head, or that sizes are looked up through.
 mod kind {
@@ -45,10 +44,11 @@ pub(crate) struct Member {
     pub(crate) size: usize,
 }
 
-/// Every named struct of an object.
-pub(crate) fn structs(object: &Object) -> BTreeMap<String, Struct> {
-    let bytes = object.btf.as_ref().expect("the object has type information").to_bytes();
-    Types::new(&bytes).structs()
+/// Every struct of an object that is ours.
+pub(crate) fn structs(object: &[u8]) -> BTreeMap<String, Struct> {
+    let file = object::File::parse(object).expect("an object is an ELF file");
+    let section = file.section_by_name(".BTF").expect("the object has type information");
+    Types::new(section.data().expect("a section has bytes")).structs()
 }
 
 /// The sections, and where each type's head is; numbers of types count from 1.
@@ -91,7 +91,9 @@ impl<'a> Types<'a> {
     }
 
     fn structs(&self) -> BTreeMap<String, Struct> {
-        let of_kind = self.heads.iter().filter(|head| self.kind(**head) == kind::STRUCT);
+        // Those of a library are nobody's business here.
+        let ours = |head: usize| self.string(usize_at(self.types, head)).starts_with("quell_");
+        let of_kind = self.heads.iter().filter(|head| self.kind(**head) == kind::STRUCT && ours(**head));
         of_kind
             .map(|head| (self.string(usize_at(self.types, *head)), self.structure(*head)))
             .filter(|(name, _)| !name.is_empty())

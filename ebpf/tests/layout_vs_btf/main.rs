@@ -4,9 +4,8 @@ mod btf;
 
 use std::collections::BTreeMap;
 
-use aya_obj::Object;
 use btf::{Member, Struct};
-use quell_bpf::KPROBE_OBJECT;
+use quell_bpf::{Family, KPROBE_OBJECT};
 use quell_wire::emit_c::RECORDS;
 use quell_wire::event::EventHead;
 use quell_wire::{Field, Layout, WireRecord};
@@ -38,15 +37,19 @@ fn differences(structs: &BTreeMap<String, Struct>, layout: &Layout) -> Vec<Strin
 }
 
 fn structs() -> BTreeMap<String, Struct> {
-    btf::structs(&Object::parse(KPROBE_OBJECT).expect("the object is readable"))
+    btf::structs(&KPROBE_OBJECT)
 }
 
 #[test]
-fn every_record_lies_in_the_object_as_in_the_schema() {
-    let structs = structs();
-    let found: Vec<_> = RECORDS.iter().flat_map(|layout| differences(&structs, layout)).collect();
-    assert!(found.is_empty(), "{}", found.join("\n"));
-    assert_eq!(RECORDS.len(), 19, "a record came or went: is it meant?");
+fn every_record_lies_in_the_objects_of_every_family_as_in_the_schema() {
+    for family in Family::ALL {
+        for bytes in [Some(family.object()), family.perf_object()].into_iter().flatten() {
+            let structs = btf::structs(bytes);
+            let found: Vec<_> = RECORDS.iter().flat_map(|layout| differences(&structs, layout)).collect();
+            assert!(found.is_empty(), "{family:?}: {}", found.join("\n"));
+        }
+    }
+    assert_eq!(RECORDS.len(), 23, "a record came or went: is it meant?");
 }
 
 /// The event's head with one field changed.

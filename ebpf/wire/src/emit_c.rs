@@ -3,9 +3,13 @@
 use std::fmt::Write;
 
 use crate::code::{Action, ArgStatus, ArgType, Match, Operator, RateScope, Subject, ValueKind};
-use crate::event::{self, EventArg, EventHead};
-use crate::hook::{self, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, SetKind, Stage};
+use crate::event::{self, EventArg, EventHead, EventKind};
+use crate::hook::{
+    self, Convention, FaultRow, FaultSite, HookConfig, HookCounters, ProcessVerdict, Quick, SetKind, Source,
+    Stage,
+};
 use crate::limits::LIMITS;
+use crate::process::{self, EnforcerNote, KeptKey, ProcessDetails, ProcessEntry};
 use crate::schema::{Code, Layout, WireRecord};
 use crate::selector::{
     self, ActionEntry, AffixKey, Connection, Entry, FilterHead, Network, NetworkKey, NumberKey, PidEntry,
@@ -28,8 +32,13 @@ pub const TABLES: &[(&str, &[Code])] = &[
     ("Verdicts of the process filter", ProcessVerdict::CODES),
     ("Fault sites", FaultSite::CODES),
     ("Kinds of sets", SetKind::CODES),
+    ("Conventions of targets", Convention::CODES),
+    ("Early looks", Quick::CODES),
+    ("Sources of arguments", Source::CODES),
     ("Hook flags", hook::FLAGS),
+    ("Kinds of events", EventKind::CODES),
     ("Event flags", event::FLAGS),
+    ("Flags of processes", process::FLAGS),
 ];
 
 /// Sets of operators, types and sections: what the enums say of their members, as the evaluator asks it. Bit N is the
@@ -98,6 +107,10 @@ pub const RECORDS: &[Layout] = &[
     FaultRow::LAYOUT,
     EventHead::LAYOUT,
     EventArg::LAYOUT,
+    ProcessDetails::LAYOUT,
+    ProcessEntry::LAYOUT,
+    EnforcerNote::LAYOUT,
+    KeptKey::LAYOUT,
 ];
 
 /// The whole header.

@@ -1,7 +1,8 @@
 //! The event record: what the ring buffer carries.
 //!
 //! ```text
-//! event := EventHead frame… string(binary) arg…   `kernel_frames` and then `user_frames` frames; `args` arguments
+//! event := EventHead frame… string(binary) arg…   `kernel_frames` and then `user_frames` frames; `args` arguments, first those
+//!                                                 without a bit in `copied`; with EVENT_RETURNED one more
 //! frame := u64                                    an instruction address, innermost first
 //! arg   := EventArg bytes (padded to 8)
 //! ```
@@ -9,13 +10,25 @@
 //! sock, skb, socket or sockaddr argument are a [`crate::selector::Connection`].
 
 use crate::limits::COMM_BYTES;
-use crate::schema::{numbers, record};
+use crate::schema::{codes, numbers, record};
 
 const COMM: usize = COMM_BYTES as usize;
 
+codes! {
+    /// What an event tells of.
+    pub enum EventKind {
+        /// A call that a hook saw.
+        Call = 0 as "QUELL_EVENT_CALL",
+        /// A process executed a program.
+        Exec = 1 as "QUELL_EVENT_EXEC",
+        /// A process ended.
+        Exit = 2 as "QUELL_EVENT_EXIT",
+    }
+}
+
 numbers! { FLAGS, "The rows for the C header.";
     /// Version of the record; the agent refuses another one.
-    pub const EVENT_VERSION = 2;
+    pub const EVENT_VERSION = 3;
     /// Event flag: an argument did not decide the selector, which enforces, and so counted as a match.
     pub const EVENT_FAILED_CLOSED = 1;
     /// Event flag: no selector matched, but an argument of one could not be read.
@@ -26,6 +39,10 @@ numbers! { FLAGS, "The rows for the C header.";
     pub const EVENT_MONITORED = 8;
     /// Event flag: `time_ns` is of CLOCK_MONOTONIC, on kernels that have no other clock for programs (before Linux 5.8).
     pub const EVENT_MONOTONIC = 16;
+    /// Event flag: the function has returned; what it returned is one more argument, the last one.
+    pub const EVENT_RETURNED = 32;
+    /// Event flag: the call was refused with `error`.
+    pub const EVENT_REFUSED = 64;
     /// Frames of one stack that an event carries at most.
     pub const MAX_FRAMES = 32;
     /// `signal_result` when no signal was sent.
@@ -75,6 +92,15 @@ record! {
         pub kernel_frames: u32,
         /// Frames of the process's stack behind those.
         pub user_frames: u32,
+        /// What the event tells of (EVENT_CALL, EVENT_EXEC, EVENT_EXIT).
+        pub kind: u32,
+        /// Which target of the hook was called, from 0.
+        pub target: u32,
+        /// With EVENT_REFUSED: the error that the call returns, negative.
+        pub error: i32,
+        /// Bit N: argument N was left out at the entry of the function, because the function fills it. With EVENT_RETURNED these
+        /// follow the other arguments, in front of what it returned.
+        pub copied: u32,
         /// Command name, NUL-padded.
         pub comm: [u8; COMM],
         /// Parent's command name, NUL-padded.

@@ -12,6 +12,7 @@ pub mod emit_c;
 pub mod event;
 pub mod hook;
 pub mod limits;
+pub mod process;
 pub mod read;
 pub mod schema;
 pub mod selector;

@@ -61,6 +61,28 @@ numbers! { LIMITS, "The rows for the C header.";
     pub const RING_BYTES = 1048576;
     /// Pages of the perf buffer of each CPU, where the kernel has no ring buffer; a power of two.
     pub const PERF_PAGES = 64;
+    /// Functions that one load of a hook serves by comparing addresses: the entries of one system call in every ABI.
+    pub const MAX_TARGETS = 4;
+    /// Steps of one `resolve`.
+    pub const MAX_STEPS = 10;
+    /// Values of all selectors together that the early look compares; a hook with more of them, or with a set, has none.
+    pub const MAX_QUICK = 8;
+    /// Directory entries that the early look goes up at most; deeper paths go the whole way. So few never make a path too long.
+    pub const MAX_QUICK_STEPS = 16;
+    /// Sets of followChildren per hook.
+    pub const MAX_FOLLOWED = 8;
+    /// Words of arguments that are kept of a call.
+    pub const MAX_WORDS = 6;
+    /// Calls that may be under way on one CPU at a time, where the kernel lets programs interrupt or preempt each other.
+    pub const MAX_CALLS = 8;
+    /// Calls that are kept until their function returns, per hook; the one that has waited longest is forgotten first.
+    pub const MAX_KEPT = 1024;
+    /// Bytes of the event of a kept call; what does not fit is cut, and the event says so.
+    pub const KEPT_BYTES = 8192;
+    /// Processes in the table of processes; more of them are looked up otherwise, and counted.
+    pub const MAX_PROCESSES = 32768;
+    /// Notes for enforcers that may be open at a time.
+    pub const MAX_NOTES = 8192;
     /// Events whose last posting a rate limit remembers, per hook; the one not seen for longest is forgotten first.
     pub const MAX_RATE_KEYS = 4096;
     /// Bytes of each argument that tell two events apart for a rate limit, beside its length: of a path the last ones, of

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use quell::kernel::tracepoint::Format;
 use quell::model::context_file;
 use quell::policy::{Source, parse};
 use quell::selector::document::Document;
@@ -64,16 +65,19 @@ pub enum Target {
     Context,
     /// Selector bytes.
     Bytes,
+    /// The format of a tracepoint.
+    Format,
 }
 
 impl Target {
-    const ALL: [Self; 4] = [Self::Policy, Self::Document, Self::Context, Self::Bytes];
+    const ALL: [Self; 5] = [Self::Policy, Self::Document, Self::Context, Self::Bytes, Self::Format];
 
     const fn folder(self) -> &'static str {
         match self {
             Self::Policy => "policies",
             Self::Document | Self::Bytes => "documents",
             Self::Context => "contexts",
+            Self::Format => "formats",
         }
     }
 
@@ -94,6 +98,11 @@ impl Target {
             Self::Context => {
                 if let Ok(text) = std::str::from_utf8(input) {
                     let _ = context_file::read(text).map_err(|error| error.to_string());
+                }
+            }
+            Self::Format => {
+                if let Ok(text) = std::str::from_utf8(input) {
+                    let _ = Format::parse(text).map_err(|error| error.to_string());
                 }
             }
             Self::Bytes => {

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quell::kernel::view::View;
 use quell_differential::dice::Dice;
+use quell_differential::kernel::loaders::{self, Row};
 use quell_differential::sketch::{Shape, draw};
 use quell_differential::{calls, fuzz, host, kernel, prepare, replay, report};
 
@@ -45,6 +47,8 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         context: PathBuf,
     },
+    /// Every program of policies, loaded into the running kernel by two loaders and not attached.
+    Load(LoadArgs),
     /// Everything that reads a file, given changed files of the corpus.
     Fuzz(FuzzArgs),
     /// Prints one generated policy.
@@ -55,6 +59,19 @@ enum Verb {
         #[arg(long)]
         call: bool,
     },
+}
+
+#[derive(Debug, Args)]
+struct LoadArgs {
+    /// Policy files; those that this kernel can't enforce are named and left out
+    #[arg(required = true)]
+    policies: Vec<PathBuf>,
+    /// Type information of this kernel, where it has none in itself
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +143,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Host(args) => of_host(&args),
         Verb::Kernel(args) => of_kernel(&args),
+        Verb::Load(args) => of_load(&args),
         Verb::Replay { policy, context } => of_replay(&policy, &context),
         Verb::Fuzz(args) => of_fuzz(&args),
         Verb::Sketch { seed, call } => of_sketch(seed, call),
@@ -249,6 +267,47 @@ fn in_kernel(cases: u64, seed: u64, out: &Path) -> anyhow::Result<bool> {
         report.seconds
     );
     Ok(!report.differs() && (!enough || report.missing.is_empty()))
+}
+
+fn of_load(args: &LoadArgs) -> anyhow::Result<u8> {
+    let view = View { btf: args.btf.clone(), ..View::default() };
+    let mut tell = |row: &Row| match args.format {
+        Format::Json => println!("{}", serde_json::json!({ "program": row })),
+        Format::Text => {
+            let result = match (&row.error, &row.unknown, row.instructions) {
+                (Some(error), ..) => format!("FAILED: {error}"),
+                (None, Some(words), _) => format!("a kind that it does not know: {words}"),
+                (None, None, Some(count)) => format!("{count} instructions walked"),
+                (None, None, None) => "loaded".to_owned(),
+            };
+            println!(
+                "{}: {}: {}: {}: {}: {result}",
+                row.policy, row.call, row.family, row.program, row.loader
+            );
+        }
+    };
+    let report = loaders::load(&args.policies, &view, &mut tell)?;
+    if args.format == Format::Json {
+        println!("{}", serde_json::json!({ "report": report }));
+    } else {
+        report.refused.iter().for_each(|reason| println!("left out: {reason}"));
+        report.disagreements.iter().for_each(|what| println!("FAILED: {what}"));
+        println!(
+            "compared: kernel {}: {} policies, {} left out; {} programs by libbpf, {} by aya, {} objects of kinds that aya \
+             refuses, {} failed; {} features by libbpf's probes, {} disagreements",
+            report.release,
+            report.policies,
+            report.refused.len(),
+            report.first,
+            report.second,
+            report.unknown,
+            report.failed,
+            report.probes,
+            report.disagreements.len()
+        );
+    }
+    let agree = report.failed == 0 && report.first > 0 && report.disagreements.is_empty();
+    Ok(if agree { 0 } else { DIFFERENCE })
 }
 
 fn of_replay(policy: &Path, context: &Path) -> anyhow::Result<u8> {

@@ -116,11 +116,13 @@ fn arguments(case: &Case) -> impl Iterator<Item = Case> {
 
 /// The parts of the call that have a plainest form.
 fn plain(case: &Case) -> impl Iterator<Item = Case> {
-    let changes: [fn(&mut Case); 7] = [
+    let changes: [fn(&mut Case); 9] = [
         |case| case.context.ancestors.clear(),
         |case| case.context.followed.clear(),
         |case| case.context.namespaces_at_exec = case.context.namespaces,
         |case| case.context.capabilities_at_exec = case.context.capabilities,
+        |case| case.context.at_exec_unknown = false,
+        |case| case.sketch.selectors.iter_mut().for_each(|selector| selector.required = false),
         |case| case.context.executable.value = Value::Whole(b"/a".to_vec()),
         |case| case.context.parent_executable.value = Value::Whole(b"/a".to_vec()),
         |case| case.sketch.extras.clear(),

@@ -91,7 +91,11 @@ fn read(subject: Subject, hook: &Hook, sets: &Sets, context: &Context) -> Option
     };
     let namespace = |position: usize| number(u64::from(context.namespaces[position]));
     let (now, before) = (context.capabilities, context.capabilities_at_exec);
-    let changed = |of: fn(Capabilities) -> u64| number(of(now) ^ of(before));
+    let at_exec = |bits: u64| {
+        let status = if context.at_exec_unknown { ArgStatus::KernelFault } else { ArgStatus::Ok };
+        Subjected { status, ..number(bits) }
+    };
+    let changed = |of: fn(Capabilities) -> u64| at_exec(of(now) ^ of(before));
     Some(match subject {
         Subject::Arg0 => argument(0)?,
         Subject::Arg1 => argument(1)?,
@@ -119,7 +123,7 @@ fn read(subject: Subject, hook: &Hook, sets: &Sets, context: &Context) -> Option
         Subject::CapInheritable => number(now.inheritable),
         Subject::ChangedNamespaces => {
             let pairs = context.namespaces.iter().zip(&context.namespaces_at_exec).enumerate();
-            number(pairs.filter(|(_, (now, then))| now != then).map(|(bit, _)| 1 << bit).sum())
+            at_exec(pairs.filter(|(_, (now, then))| now != then).map(|(bit, _)| 1 << bit).sum())
         }
         Subject::ChangedPermitted => changed(|set| set.permitted),
         Subject::ChangedEffective => changed(|set| set.effective),

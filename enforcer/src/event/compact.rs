@@ -17,6 +17,8 @@ pub fn line(event: &Event, origin: Origin<'_>) -> String {
         "killed".to_owned()
     } else if event.performed(Action::Sigkill) {
         format!("KILL FAILED (errno {})", -head.signal_result)
+    } else if let Some(error) = event.refused() {
+        format!("refused ({})", names::error(error))
     } else if event.signalled() {
         format!("signal {}", head.signal)
     } else if event.performed(Action::Signal) {
@@ -30,11 +32,18 @@ pub fn line(event: &Event, origin: Origin<'_>) -> String {
     };
     let args: Vec<String> = event.args.iter().map(argument).collect();
     let closed = if head.flags & EVENT_FAILED_CLOSED != 0 { " [failed closed]" } else { "" };
+    // Beside a signal, which has the first word.
+    let refused = match event.refused() {
+        Some(error) if !what.starts_with("refused") => format!(" [refused: {}]", names::error(error)),
+        _ => String::new(),
+    };
+    let returned = event.returned.as_ref().filter(|value| value.arg_type != ArgType::Nop);
+    let returned = returned.map(|value| format!(" = {}", argument(value))).unwrap_or_default();
     let binary = String::from_utf8_lossy(&event.executable.bytes);
     format!(
-        "{what:<10} {binary} (pid {}) {}({}) [{}]{closed}",
+        "{what:<10} {binary} (pid {}) {}({}){returned} [{}]{refused}{closed}",
         head.tgid,
-        origin.call,
+        origin.function(event),
         args.join(", "),
         origin.policy
     )
@@ -92,15 +101,20 @@ fn connection(arg_type: ArgType, of: &Connection) -> String {
 #[cfg(test)]
 mod tests {
     use quell_wire::WireRecord;
-    use quell_wire::event::{EventHead, SIGNAL_NOT_SENT};
+    use quell_wire::event::{EVENT_REFUSED, EventHead, SIGNAL_NOT_SENT};
     use quell_wire::selector::FAMILY_4;
     use rstest::rstest;
 
     use super::*;
+    use crate::policy::ast::HookPoint;
+
+    static WRITE: HookPoint =
+        HookPoint::Kprobe { function: String::new(), syscall: true, returns: false, every_abi: true };
 
     const ORIGIN: Origin<'_> = Origin {
         node: "guest",
         policy: "p",
+        point: &WRITE,
         call: "__x64_sys_write",
         message: None,
         tags: &[],
@@ -108,6 +122,8 @@ mod tests {
         selector_labels: &[],
         symbols: None,
         mechanism: "kprobe",
+        targets: &[],
+        return_label: None,
     };
 
     fn value(arg_type: ArgType, status: ArgStatus, number: u64, bytes: &[u8]) -> EventValue {
@@ -122,6 +138,7 @@ mod tests {
                 value(ArgType::Fd, ArgStatus::Ok, 3, b"/etc/passwd"),
                 value(ArgType::S32, ArgStatus::Ok, u64::MAX, b""),
             ],
+            returned: None,
             kernel_stack: vec![],
             user_stack: vec![],
         }
@@ -149,6 +166,20 @@ mod tests {
         let line = line(&event, ORIGIN);
         assert!(line.starts_with(word), "{line}");
         assert!(!line.contains('\n') && !line.contains("failed closed"), "{line}");
+    }
+
+    #[test]
+    fn a_refusal_is_named_beside_a_kill_or_alone_and_the_returned_value_follows() {
+        let mut refused = event(0, KILL, EVENT_REFUSED);
+        refused.head.error = -1;
+        let expected =
+            "killed     /lab/subject (pid 7) __x64_sys_write(/etc/passwd, -1) [p] [refused: EPERM]";
+        assert_eq!(line(&refused, ORIGIN), expected);
+        let mut refused = event(NOT_SENT, 0, EVENT_REFUSED);
+        refused.head.error = -13;
+        refused.returned = Some(value(ArgType::S64, ArgStatus::Ok, u64::MAX - 12, b""));
+        let expected = "refused (EACCES) /lab/subject (pid 7) __x64_sys_write(/etc/passwd, -1) = -13 [p]";
+        assert_eq!(line(&refused, ORIGIN), expected);
     }
 
     #[test]

@@ -2,18 +2,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use quell_wire::code::{Action, ArgStatus};
+use quell_wire::code::{Action, ArgStatus, ArgType};
 use quell_wire::event::{
-    EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_MONOTONIC, EVENT_UNREADABLE, EventHead,
-    NO_SELECTOR, SIGNAL_NOT_SENT,
+    EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_MONOTONIC, EVENT_REFUSED, EVENT_RETURNED,
+    EVENT_UNREADABLE, EventHead, NO_SELECTOR, SIGNAL_NOT_SENT,
 };
 use serde_json::{Map, Value, json};
 
 use super::argument::{self, text};
 use super::clock::WallClock;
-use super::names;
 use super::record::Event;
+use super::{kind, names};
+use crate::hook::mechanism::Target;
 use crate::kernel::symbols::Symbols;
+use crate::policy::ast::HookPoint;
 
 /// What an event needs from its hook and its agent.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub struct Origin<'a> {
     pub node: &'a str,
     /// Name of the policy.
     pub policy: &'a str,
+    /// The section and place of the policy that it belongs to.
+    pub point: &'a HookPoint,
     /// The hooked function.
     pub call: &'a str,
     /// The hook's message.
@@ -36,15 +40,33 @@ pub struct Origin<'a> {
     pub symbols: Option<&'a Symbols>,
     /// How the hook is served.
     pub mechanism: &'a str,
+    /// What its programs are attached to.
+    pub targets: &'a [Target],
+    /// Label of what the function returned.
+    pub return_label: Option<&'a str>,
+}
+
+impl<'a> Origin<'a> {
+    /// The function of an event: of one that stands for several (a system call in every ABI, a pattern), the one that was called.
+    #[must_use]
+    pub fn function(&self, event: &Event) -> &'a str {
+        match self.targets {
+            [] | [_] => self.call,
+            many => usize::try_from(event.head.target)
+                .ok()
+                .and_then(|target| many.get(target))
+                .map_or(self.call, |target| &target.symbol),
+        }
+    }
 }
 
 /// One event as a JSON object.
 #[must_use]
 pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
     let head = &event.head;
-    let mut kprobe = Map::new();
-    kprobe.insert("process".into(), process(event, origin.node, clock));
-    kprobe.insert(
+    let mut message = Map::new();
+    message.insert("process".into(), process(event, origin.node, clock));
+    message.insert(
         "parent".into(),
         json!({
             "exec_id": exec_id(origin.node, head.parent_start_ns, head.parent_tgid),
@@ -52,27 +74,30 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
             "start_time": clock.of_boottime(head.parent_start_ns),
         }),
     );
-    kprobe.insert("function_name".into(), origin.call.into());
+    message.extend(kind::place(origin.point, origin.function(event)));
     let args = event.args.iter().zip(0..).map(|(value, position): (_, usize)| {
         let label = origin.labels.get(position).and_then(Option::as_deref);
         argument::value(value, label)
     });
-    kprobe.insert("args".into(), args.collect());
-    kprobe.insert("action".into(), action(event).into());
-    kprobe.insert("policy_name".into(), origin.policy.into());
-    if let Some(message) = origin.message {
-        kprobe.insert("message".into(), message.into());
+    message.insert("args".into(), args.collect());
+    if let Some(returned) = event.returned.as_ref().filter(|value| value.arg_type != ArgType::Nop) {
+        message.insert("return".into(), argument::value(returned, origin.return_label));
+    }
+    message.insert("action".into(), action(event).into());
+    message.insert("policy_name".into(), origin.policy.into());
+    if let Some(text) = origin.message {
+        message.insert("message".into(), text.into());
     }
     if !origin.tags.is_empty() {
-        kprobe.insert("tags".into(), origin.tags.into());
+        message.insert("tags".into(), origin.tags.into());
     }
     if !event.kernel_stack.is_empty() {
         let frames = event.kernel_stack.iter().map(|address| frame(*address, origin.symbols));
-        kprobe.insert("kernel_stack_trace".into(), frames.collect());
+        message.insert("kernel_stack_trace".into(), frames.collect());
     }
     if !event.user_stack.is_empty() {
         let frames = event.user_stack.iter().map(|address| frame(*address, None));
-        kprobe.insert("user_stack_trace".into(), frames.collect());
+        message.insert("user_stack_trace".into(), frames.collect());
     }
     let time = if head.flags & EVENT_MONOTONIC != 0 {
         clock.of_monotonic(head.time_ns)
@@ -80,7 +105,7 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
         clock.of_boottime(head.time_ns)
     };
     json!({
-        "process_kprobe": kprobe,
+        (kind::message(origin.point)): message,
         "node_name": origin.node,
         "time": time,
         "quell": own(event, origin),
@@ -91,8 +116,12 @@ pub fn value(event: &Event, origin: Origin<'_>, clock: &WallClock) -> Value {
 const fn action(event: &Event) -> &'static str {
     if event.killed() {
         "KPROBE_ACTION_SIGKILL"
+    } else if event.refused().is_some() {
+        "KPROBE_ACTION_OVERRIDE"
     } else if event.signalled() {
         "KPROBE_ACTION_SIGNAL"
+    } else if event.performed(Action::NotifyEnforcer) {
+        "KPROBE_ACTION_NOTIFYENFORCER"
     } else if event.performed(Action::FollowFd) {
         "KPROBE_ACTION_FOLLOWFD"
     } else if event.performed(Action::UnfollowFd) {
@@ -129,7 +158,7 @@ fn process(event: &Event, node: &str, clock: &WallClock) -> Value {
 }
 
 /// `node:start:pid` in base64: unique per process, also when process ids are used again.
-fn exec_id(node: &str, start_ns: u64, pid: u32) -> String {
+pub(super) fn exec_id(node: &str, start_ns: u64, pid: u32) -> String {
     BASE64.encode(format!("{node}:{start_ns}:{pid}"))
 }
 
@@ -141,6 +170,8 @@ fn own(event: &Event, origin: Origin<'_>) -> Value {
         (EVENT_CUT, "cut"),
         (EVENT_MONITORED, "monitored"),
         (EVENT_MONOTONIC, "monotonic_clock"),
+        (EVENT_RETURNED, "returned"),
+        (EVENT_REFUSED, "refused"),
     ];
     let flags: Vec<&str> =
         flags.iter().filter(|(bit, _)| head.flags & bit != 0).map(|(_, name)| *name).collect();
@@ -163,6 +194,13 @@ fn own(event: &Event, origin: Origin<'_>) -> Value {
         if head.signal_result != SIGNAL_NOT_SENT.cast_signed() {
             own.insert("signal_result".into(), head.signal_result.into());
             own.insert("signal".into(), head.signal.into());
+        }
+        if let Some(error) = event.refused() {
+            own.insert("error".into(), (-error).into());
+            own.insert("error_name".into(), names::error(error).into());
+        }
+        if let Some(returned) = &event.returned {
+            own.insert("return_status".into(), status(returned.status).into());
         }
         if event.args.iter().any(|value| value.mode != 0) {
             let types = event.args.iter().map(|value| names::file_type(value.mode));
@@ -187,14 +225,14 @@ pub const fn status(status: ArgStatus) -> &'static str {
     }
 }
 
-fn trim(name: &[u8]) -> &[u8] {
+pub(super) fn trim(name: &[u8]) -> &[u8] {
     name.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use quell_wire::code::ArgType;
     use quell_wire::event::EVENT_VERSION;
+    use quell_wire::hook::Convention;
 
     use super::*;
     use crate::event::record::EventValue;
@@ -222,14 +260,19 @@ mod tests {
             head,
             executable: value(ArgType::Path, 0, b"/lab/subject"),
             args: vec![value(ArgType::Fd, 3, b"/etc/passwd"), value(ArgType::S64, u64::MAX, b"")],
+            returned: None,
             kernel_stack: vec![],
             user_stack: vec![],
         }
     }
 
+    static WRITE: HookPoint =
+        HookPoint::Kprobe { function: String::new(), syscall: true, returns: false, every_abi: true };
+
     const ORIGIN: Origin<'_> = Origin {
         node: "guest",
         policy: "p",
+        point: &WRITE,
         call: "__x64_sys_write",
         message: None,
         tags: &[],
@@ -237,6 +280,8 @@ mod tests {
         selector_labels: &[],
         symbols: None,
         mechanism: "kprobe",
+        targets: &[],
+        return_label: None,
     };
 
     #[test]
@@ -259,6 +304,56 @@ mod tests {
         assert_eq!(json["process_kprobe"]["action"], "KPROBE_ACTION_POST");
         assert_eq!(json["quell"]["signal_result"], -1);
         assert_eq!(json["quell"]["kill_requested"], true);
+    }
+
+    #[test]
+    fn a_refused_call_has_the_name_of_its_error() {
+        let mut event = event(SIGNAL_NOT_SENT.cast_signed(), 1 << Action::Override.number());
+        event.head.flags = EVENT_REFUSED;
+        event.head.error = -13;
+        let json = value(&event, ORIGIN, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["action"], "KPROBE_ACTION_OVERRIDE");
+        assert_eq!((&json["quell"]["error"], &json["quell"]["error_name"]), (&json!(-13), &json!("EACCES")));
+        assert_eq!(json["quell"]["flags"], json!(["refused"]));
+    }
+
+    #[test]
+    fn what_a_function_returned_is_told_with_its_label() {
+        let mut event = event(1, 0);
+        event.head.flags = EVENT_RETURNED;
+        event.returned = Some(EventValue {
+            arg_type: ArgType::S64,
+            status: ArgStatus::Ok,
+            number: 5,
+            mode: 0,
+            bytes: vec![],
+        });
+        let json = value(&event, Origin { return_label: Some("written"), ..ORIGIN }, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["return"], json!({"long_arg": "5", "label": "written"}));
+        assert_eq!(json["quell"]["return_status"], "ok");
+    }
+
+    #[test]
+    fn of_several_targets_the_one_that_was_called_is_named() {
+        let target = |symbol: &str| Target { symbol: symbol.into(), convention: Convention::Syscall64 };
+        let targets = [target("__x64_sys_write"), target("__ia32_sys_write")];
+        let origin = Origin { targets: &targets, ..ORIGIN };
+        let mut event = event(1, 0);
+        event.head.target = 1;
+        let json = value(&event, origin, &WallClock::zero());
+        assert_eq!(json["process_kprobe"]["function_name"], "__ia32_sys_write");
+    }
+
+    #[test]
+    fn an_event_of_a_security_hook_has_its_own_message() {
+        let point = HookPoint::Lsm { hook: "path_unlink".into() };
+        let targets = [Target { symbol: "security_path_unlink".into(), convention: Convention::Function }];
+        let origin = Origin { point: &point, targets: &targets, mechanism: "fmod_ret", ..ORIGIN };
+        let json = value(&event(1, 0), origin, &WallClock::zero());
+        assert_eq!(json.get("process_kprobe"), None);
+        assert_eq!(json["process_lsm"]["function_name"], "path_unlink");
+        assert_eq!(json["process_lsm"]["process"]["pid"], 7);
+        assert_eq!(json["quell"]["mechanism"], "fmod_ret");
     }
 
     #[test]

@@ -4,5 +4,7 @@ mod argument;
 pub mod clock;
 pub mod compact;
 pub mod json;
+pub mod kind;
 mod names;
+pub mod process;
 pub mod record;

@@ -1,5 +1,7 @@
 //! Kernel numbers as names, for events. A number without a name is shown as it is: new kernels have more than this list.
 
+use nix::errno::Errno;
+
 /// Address families (include/linux/socket.h).
 const FAMILIES: &[(u32, &str)] = &[
     (0, "AF_UNSPEC"),
@@ -142,6 +144,14 @@ pub(super) fn capability(number: u64) -> String {
     name.map_or_else(|| number.cast_signed().to_string(), |name| (*name).to_owned())
 }
 
+/// `EPERM` for 1.
+pub(super) fn error(number: i32) -> String {
+    match Errno::from_raw(number) {
+        Errno::UnknownErrno => number.to_string(),
+        known => format!("{known:?}"),
+    }
+}
+
 /// `reg` for S_IFREG, as file types are written in policies; empty for none.
 pub(super) const fn file_type(mode: u32) -> &'static str {
     match mode & 0o170_000 {
@@ -174,6 +184,8 @@ mod tests {
     #[case(capability(21), "CAP_SYS_ADMIN")]
     #[case(capability(40), "CAP_CHECKPOINT_RESTORE")]
     #[case(capability(41), "41")]
+    #[case(error(1), "EPERM")]
+    #[case(error(524), "524")]
     fn numbers_have_the_names_of_the_kernel_or_none(#[case] found: String, #[case] expected: &str) {
         assert_eq!(found, expected);
     }

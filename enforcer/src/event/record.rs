@@ -2,7 +2,8 @@
 
 use quell_wire::WireRecord;
 use quell_wire::code::{Action, ArgStatus, ArgType};
-use quell_wire::event::{EVENT_VERSION, EventArg, EventHead, MAX_FRAMES};
+use quell_wire::event::{EVENT_REFUSED, EVENT_RETURNED, EVENT_VERSION, EventArg, EventHead, MAX_FRAMES};
+use quell_wire::limits::MAX_ARGS;
 use quell_wire::selector::Connection;
 
 /// One event, read.
@@ -14,6 +15,8 @@ pub struct Event {
     pub executable: EventValue,
     /// The hook's arguments in the order of the policy.
     pub args: Vec<EventValue>,
+    /// What the function returned; `None` when the event was posted without waiting for that.
+    pub returned: Option<EventValue>,
     /// Addresses of the kernel's stack, innermost first; empty when the policy did not ask.
     pub kernel_stack: Vec<u64>,
     /// Addresses of the process's stack.
@@ -55,6 +58,9 @@ pub enum EventError {
     /// A stack that no kernel side of this version writes.
     #[error("event has a stack of {0} frames, more than {MAX_FRAMES}")]
     Frames(u32),
+    /// More arguments than a hook can have.
+    #[error("event has {0} arguments, more than {MAX_ARGS}")]
+    Args(u32),
 }
 
 impl Event {
@@ -71,12 +77,14 @@ impl Event {
         let kernel_stack = frames(bytes, &mut at, head.kernel_frames)?;
         let user_stack = frames(bytes, &mut at, head.user_frames)?;
         let executable = value(bytes, &mut at)?;
-        // Arguments that did not fit were cut by the kernel side, which flags the event.
-        let mut args = Vec::new();
-        while args.len() < head.args as usize && at < bytes.len() && at < head.length as usize {
-            args.push(value(bytes, &mut at)?);
-        }
-        Ok(Self { head, executable, args, kernel_stack, user_stack })
+        let (args, returned) = arguments(bytes, &mut at, &head)?;
+        Ok(Self { head, executable, args, returned, kernel_stack, user_stack })
+    }
+
+    /// The error that the call was refused with, positive.
+    #[must_use]
+    pub const fn refused(&self) -> Option<i32> {
+        if self.head.flags & EVENT_REFUSED != 0 { Some(self.head.error.saturating_neg()) } else { None }
     }
 
     /// Whether an action was performed.
@@ -99,11 +107,46 @@ impl Event {
 }
 
 impl EventValue {
+    /// An argument that the event does not have.
+    fn absent() -> Self {
+        Self { arg_type: ArgType::Nop, status: ArgStatus::Absent, number: 0, mode: 0, bytes: Vec::new() }
+    }
+
     /// What was read of a socket; `None` when nothing was, or this is none.
     #[must_use]
     pub fn connection(&self) -> Option<Connection> {
         if self.arg_type.is_connection() { Connection::read(&self.bytes) } else { None }
     }
+}
+
+/// The arguments in the order of the policy, and what the function returned. Those that it fills stand behind the others, and
+/// only where it has returned; what did not fit was left out by the kernel side, which flags the event.
+fn arguments(
+    bytes: &[u8],
+    at: &mut usize,
+    head: &EventHead,
+) -> Result<(Vec<EventValue>, Option<EventValue>), EventError> {
+    if head.args > MAX_ARGS {
+        return Err(EventError::Args(head.args));
+    }
+    let end = bytes.len().min(head.length as usize);
+    let returned = head.flags & EVENT_RETURNED != 0;
+    let is_copied = |position: &u32| head.copied & (1 << position) != 0;
+    let first = (0..head.args).filter(|position| !is_copied(position));
+    let behind = (0..head.args).filter(|position| returned && is_copied(position));
+    let mut args: Vec<Option<EventValue>> = (0..head.args).map(|_| None).collect();
+    for position in first.chain(behind) {
+        if *at >= end {
+            break;
+        }
+        let found = value(bytes, at)?;
+        if let Some(slot) = args.get_mut(position as usize) {
+            *slot = Some(found);
+        }
+    }
+    let last = if returned && *at < end { Some(value(bytes, at)?) } else { None };
+    while args.pop_if(|slot| slot.is_none()).is_some() {}
+    Ok((args.into_iter().map(|slot| slot.unwrap_or_else(EventValue::absent)).collect(), last))
 }
 
 fn frames(bytes: &[u8], at: &mut usize, count: u32) -> Result<Vec<u64>, EventError> {
@@ -149,7 +192,7 @@ mod tests {
         for frame in event.kernel_stack.iter().chain(&event.user_stack) {
             out.extend_from_slice(&frame.to_le_bytes());
         }
-        for value in std::iter::once(&event.executable).chain(&event.args) {
+        for value in std::iter::once(&event.executable).chain(&event.args).chain(&event.returned) {
             let length = u32::try_from(value.bytes.len()).unwrap();
             let head = EventArg {
                 arg_type: value.arg_type.number(),
@@ -200,7 +243,7 @@ mod tests {
                 user_frames: small(user_stack.len()),
                 ..EventHead::default()
             };
-            let mut event = Event { head, executable, args, kernel_stack, user_stack };
+            let mut event = Event { head, executable, args, returned: None, kernel_stack, user_stack };
             let bytes = bytes(&event);
             event.head.length = u32::try_from(bytes.len()).unwrap();
             prop_assert_eq!(Event::read(&bytes), Ok(event));
@@ -210,6 +253,43 @@ mod tests {
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = Event::read(&bytes);
         }
+    }
+
+    type Read = (Vec<(ArgStatus, u64)>, Option<u64>);
+
+    /// An event whose second argument of three the function fills, written and read: statuses and numbers.
+    fn filled(flags: u32, args: &[u64], returned: Option<u64>) -> Read {
+        let value = |number| EventValue { number, status: ArgStatus::Ok, ..EventValue::absent() };
+        let head =
+            EventHead { version: EVENT_VERSION, flags, args: 3, copied: 0b010, ..EventHead::default() };
+        let event = Event {
+            head,
+            executable: value(0),
+            args: args.iter().copied().map(value).collect(),
+            returned: returned.map(value),
+            kernel_stack: vec![],
+            user_stack: vec![],
+        };
+        let read = Event::read(&bytes(&event)).unwrap();
+        let args = read.args.iter().map(|arg| (arg.status, arg.number)).collect();
+        (args, read.returned.map(|value| value.number))
+    }
+
+    #[test]
+    fn arguments_that_a_function_fills_come_behind_the_others_and_only_when_it_has_returned() {
+        let ok = ArgStatus::Ok;
+        let whole = vec![(ok, 1), (ok, 2), (ok, 3)];
+        assert_eq!(filled(EVENT_RETURNED, &[1, 3, 2], Some(4)), (whole, Some(4)));
+        assert_eq!(filled(0, &[1, 3], None), (vec![(ok, 1), (ArgStatus::Absent, 0), (ok, 3)], None));
+    }
+
+    #[test]
+    fn more_arguments_than_a_hook_can_have_are_no_event() {
+        let mut out = Vec::new();
+        EventHead { version: EVENT_VERSION, args: MAX_ARGS + 1, ..EventHead::default() }.write(&mut out);
+        out.resize(out.len() + EventArg::SIZE, 0);
+        out[EventHead::SIZE..][..4].copy_from_slice(&ArgType::Path.number().to_le_bytes());
+        assert_eq!(Event::read(&out), Err(EventError::Args(MAX_ARGS + 1)));
     }
 
     #[test]

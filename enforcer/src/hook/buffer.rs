@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use libbpf_rs::{ErrorKind, MapHandle, PerfBuffer, PerfBufferBuilder, RingBuffer, RingBufferBuilder};
-use quell_bpf::{KPROBE_OBJECT, KPROBE_PERF_OBJECT};
 use quell_wire::limits::PERF_PAGES;
 use serde::Serialize;
 
@@ -19,17 +18,6 @@ pub enum EventBuffer {
     Ring,
     /// A buffer per CPU: events of two CPUs may come in another order than they happened.
     Perf,
-}
-
-impl EventBuffer {
-    /// The object whose programs write to it.
-    #[must_use]
-    pub const fn object(self) -> &'static [u8] {
-        match self {
-            Self::Ring => KPROBE_OBJECT,
-            Self::Perf => KPROBE_PERF_OBJECT,
-        }
-    }
 }
 
 /// Reads events from the buffer.

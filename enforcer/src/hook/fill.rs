@@ -3,12 +3,13 @@
 use std::os::fd::AsFd;
 
 use libbpf_rs::{MapCore, MapFlags, Object, OpenObject};
-use quell_bpf::{FILTER_MAP, RATE_MAP, SEARCH_MAP, STAGE_MAP, set_map};
+use quell_bpf::{FILTER_MAP, FOLLOWED_MAP, KEPT_MAP, NOTE_MAP, PROCESS_MAP, RATE_MAP, SEARCH_MAP, set_map};
 use quell_wire::WireRecord;
-use quell_wire::hook::{SetKind, Stage};
+use quell_wire::hook::{HOOK_ENFORCER, HOOK_NOTIFIES, HOOK_RETURNS, SetKind};
 use quell_wire::limits::MAX_RATE_KEYS;
 use quell_wire::sets::Sets;
 
+use super::family::Programs;
 use super::plan::PlannedHook;
 use crate::selector::compile::CompiledHook;
 
@@ -17,8 +18,44 @@ use crate::selector::compile::CompiledHook;
 /// # Errors
 /// When the object lacks a map, or the loader refuses the size.
 pub(super) fn size(open: &mut OpenObject, hook: &PlannedHook) -> libbpf_rs::Result<()> {
-    size_sets(open, &hook.compiled.sets)?;
-    size_map(open, RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 })
+    own_sizes(hook).into_iter().try_for_each(|(name, size)| size_map(open, name, size))?;
+    unused(hook).try_for_each(|name| shrink(open, name))
+}
+
+/// Entries of every map that a hook alone has, by name; another object may lack some of them.
+#[must_use]
+pub fn sizes(hook: &PlannedHook) -> Vec<(&'static str, u32)> {
+    let unused = unused(hook).map(|name| (name, 1));
+    own_sizes(hook).into_iter().chain(unused).collect()
+}
+
+fn own_sizes(hook: &PlannedHook) -> Vec<(&'static str, u32)> {
+    let mut sizes = set_sizes(&hook.compiled.sets);
+    sizes.push((RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 }));
+    sizes
+}
+
+/// The maps that a hook does not use, which are as small as can be.
+fn unused(hook: &PlannedHook) -> impl Iterator<Item = &'static str> {
+    let flags = hook.compiled.config.flags;
+    let maps = [
+        (KEPT_MAP, flags & HOOK_RETURNS != 0),
+        (NOTE_MAP, flags & (HOOK_NOTIFIES | HOOK_ENFORCER) != 0),
+        // Where there is no tracker; where there is one, its maps take their place.
+        (PROCESS_MAP, false),
+        (FOLLOWED_MAP, false),
+    ];
+    maps.into_iter().filter(|(_, used)| !used).map(|(name, _)| name)
+}
+
+fn shrink(open: &mut OpenObject, name: &str) -> libbpf_rs::Result<()> {
+    let found = open.maps_mut().find(|map| map.name() == name);
+    found.map_or(Ok(()), |mut map| map.set_max_entries(1))
+}
+
+fn set_sizes(sets: &Sets) -> Vec<(&'static str, u32)> {
+    let members = SetKind::ALL.iter().map(|kind| (set_map(*kind), entries(members(sets, *kind).len())));
+    members.chain([(SEARCH_MAP, entries(sets.searches.len()))]).collect()
 }
 
 /// The same for the maps of sets and searches alone.
@@ -26,10 +63,7 @@ pub(super) fn size(open: &mut OpenObject, hook: &PlannedHook) -> libbpf_rs::Resu
 /// # Errors
 /// As for a whole hook.
 pub fn size_sets(open: &mut OpenObject, sets: &Sets) -> libbpf_rs::Result<()> {
-    for kind in SetKind::ALL {
-        size_map(open, set_map(*kind), entries(members(sets, *kind).len()))?;
-    }
-    size_map(open, SEARCH_MAP, entries(sets.searches.len()))
+    set_sizes(sets).into_iter().try_for_each(|(name, size)| size_map(open, name, size))
 }
 
 fn size_map(open: &mut OpenObject, name: &str, size: u32) -> libbpf_rs::Result<()> {
@@ -47,14 +81,12 @@ fn entries(count: usize) -> u32 {
 ///
 /// # Errors
 /// When the object lacks something, or the kernel refuses an entry.
-pub(super) fn fill(object: &Object, compiled: &CompiledHook) -> libbpf_rs::Result<()> {
+pub(super) fn fill(object: &Object, programs: &Programs, compiled: &CompiledHook) -> libbpf_rs::Result<()> {
     let map = |name: &str| object.maps().find(|map| map.name() == name).ok_or_else(|| missing(name));
-    let stages = map(STAGE_MAP)?;
-    for stage in Stage::ALL {
-        let name = quell_bpf::kprobe_stage(*stage);
-        let program = object.progs().find(|program| program.name() == name).ok_or_else(|| missing(name))?;
+    for (array, stage, name) in &programs.stages {
+        let program = object.progs().find(|program| program.name() == *name).ok_or_else(|| missing(name))?;
         let descriptor = std::os::fd::AsRawFd::as_raw_fd(&program.as_fd()).to_le_bytes();
-        stages.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
+        map(array)?.update(&stage.number().to_le_bytes(), &descriptor, MapFlags::ANY)?;
     }
     fill_selectors(object, compiled)
 }

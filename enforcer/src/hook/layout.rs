@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn checked(layouts: &[Layout]) -> Result<(), LayoutError> {
-        let btf = Btf::from_raw("kprobe", quell_bpf::KPROBE_OBJECT).unwrap().unwrap();
+        let btf = Btf::from_raw("kprobe", &quell_bpf::KPROBE_OBJECT).unwrap().unwrap();
         check(&btf, layouts)
     }
 

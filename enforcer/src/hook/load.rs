@@ -1,18 +1,23 @@
-//! Opens, specialises and loads one object per hook. With `attach.rs`, the only file that knows the loader.
+//! Opens, specialises and loads one object per hook. With `attach.rs` and `link.rs`, the only file that knows the loader.
 
-use std::os::fd::AsFd;
+use std::collections::BTreeMap;
 
-use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
-use quell_bpf::{EVENT_MAP, SHARED_MAPS};
-use quell_wire::WireRecord;
+use libbpf_rs::{Object, OpenObject};
+use quell_bpf::Family;
 use quell_wire::emit_c::RECORDS;
-use quell_wire::hook::{
-    FAULT_SITES, FaultRow, FaultSite, HOOK_MONITOR, HOOK_RATE_LIMITS, HOOK_STACKS, HookCounters,
-};
 
+use super::family::{self, Programs};
 use super::layout::{self, LayoutError};
+use super::mechanism::{Mechanism, Target};
+use super::open::{OpenError, Opening};
 use super::plan::PlannedHook;
+use super::program_size::{self, ProgramSize};
+use super::shared::SharedMaps;
+use super::specialise::{self, SpecialiseError};
+pub use super::statistics::{HookStatistics, read as statistics_of};
+use super::types::KernelTypes;
 use super::{fill, verifier_log};
+use crate::policy::ast::HookPoint;
 use crate::selector::host_namespaces::{self, ResolveError};
 
 /// Lines of a verifier log that an error shows.
@@ -41,6 +46,32 @@ pub enum LoadError {
         /// What it lacks.
         what: String,
     },
+    /// There is no object for this mechanism on a kernel without ring buffers.
+    #[error(
+        "{mechanism} programs need ring buffers (Linux 5.8), which this kernel does not have, for {call}"
+    )]
+    NoObject {
+        /// The hook.
+        call: String,
+        /// How it is served.
+        mechanism: &'static str,
+    },
+    /// The kernel does not say what the hook's constants need.
+    #[error("failed to make the constants of {call}")]
+    Constants {
+        /// The hook.
+        call: String,
+        /// Why.
+        source: SpecialiseError,
+    },
+    /// Its object could not be opened.
+    #[error("failed to open the object for {call}")]
+    Open {
+        /// The hook.
+        call: String,
+        /// Why.
+        source: OpenError,
+    },
     /// The object was built from another header.
     #[error("the object for {call} doesn't fit this agent")]
     Layout {
@@ -59,32 +90,25 @@ pub enum LoadError {
     },
 }
 
-/// The maps that all hooks of one agent share.
-#[derive(Debug, Default)]
-pub struct SharedMaps {
-    maps: Vec<(String, MapHandle)>,
-}
-
-impl SharedMaps {
-    /// The buffer of events, once a hook was loaded.
-    #[must_use]
-    pub fn events(&self) -> Option<&MapHandle> {
-        self.maps.iter().find(|(name, _)| name == EVENT_MAP).map(|(_, map)| map)
-    }
-}
-
 /// A hook whose programs and maps are in the kernel, not attached yet.
 #[derive(Debug)]
 pub struct LoadedHook {
-    /// The kernel function.
+    /// The kernel function, or whatever the policy names.
     pub call: String,
-    /// Whether a selector stops processes.
-    pub enforces: bool,
+    /// How it is served.
+    pub mechanism: Mechanism,
+    /// What it is attached to.
+    pub targets: Vec<Target>,
+    /// Where the policy puts it.
+    pub point: HookPoint,
+    /// Instructions that the verifier walked, by program, when that was asked.
+    pub walked: BTreeMap<String, u64>,
+    pub(super) programs: Programs,
     pub(super) object: Object,
 }
 
 /// What holds for every hook of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Post matches and send no signal.
     pub monitor: bool,
@@ -93,95 +117,117 @@ pub struct Settings {
     /// Inode numbers of the host's namespaces, in the order of
     /// [`Namespace::ALL`](crate::policy::ast::Namespace::ALL); zeros when no hook names one.
     pub host_namespaces: [u32; 10],
+    /// Inode number of the initial mount namespace, 0 when it is not known.
+    pub initial_mounts: u32,
+    /// How objects are opened on the running kernel.
+    pub opening: Opening,
+    /// Ask the verifier how many instructions it walked.
+    pub measured: bool,
 }
 
-/// Loads one hook; the first one creates the shared maps.
+/// Loads one hook of a policy, which is known by its position; the first object that has a shared map creates it.
 ///
 /// # Errors
 /// When the kernel refuses, with the end of the verifier's log.
 pub fn load(
     hook: &PlannedHook,
-    settings: Settings,
+    policy: usize,
+    settings: &Settings,
+    types: &KernelTypes,
     shared: &mut SharedMaps,
 ) -> Result<LoadedHook, LoadError> {
+    let call = || hook.call.clone();
     let refused = |step, source, log: &[String]| LoadError::Refused {
         step,
-        call: hook.call.clone(),
+        call: call(),
         source,
         log: verifier_log::summary(log, LOG_LINES),
     };
-    let (opened, log) =
-        verifier_log::with_log(|| ObjectBuilder::default().open_memory(hook.event_buffer.object()));
-    let mut open = opened.map_err(|error| refused("open the object", error, &log))?;
-    specialise(&mut open, hook, settings)?;
+    let Given { family, object, constants } = given(hook, settings, types)?;
+    let mut open = settings
+        .opening
+        .open(object, &constants)
+        .map_err(|source| LoadError::Open { call: call(), source })?;
+    let programs = Programs::of(hook, family);
+    let (bound, log) = verifier_log::with_log(|| choose(&mut open, hook, family, &programs));
+    bound.map_err(|error| refused("find the target", error, &log))?;
     fill::size(&mut open, hook).map_err(|error| refused("size the maps", error, &[]))?;
-    for mut map in open.maps_mut() {
-        let name = map.name().to_string_lossy().into_owned();
-        if let Some((_, handle)) = shared.maps.iter().find(|(known, _)| *known == name) {
-            map.reuse_fd(handle.as_fd()).map_err(|error| refused("share a map", error, &[]))?;
-        }
-    }
-    let (loaded, log) = verifier_log::with_log(|| open.load());
+    shared.give(&mut open, policy).map_err(|error| refused("share a map", error, &[]))?;
+    let (loaded, log) = if settings.measured {
+        open.progs_mut().for_each(|mut program| program.set_log_level(verifier_log::STATISTICS));
+        verifier_log::with_whole_log(|| open.load())
+    } else {
+        verifier_log::with_log(|| open.load())
+    };
+    let walked = verifier_log::instructions(&log);
     let object = loaded.map_err(|error| refused("load the programs", error, &log))?;
     check_layout(&object, hook)?;
-    if shared.maps.is_empty() {
-        for name in SHARED_MAPS {
-            let map = map(&object, name).ok_or_else(|| incomplete(hook, format!("map {name}")))?;
-            let handle = MapHandle::try_from(&map).map_err(|error| refused("share a map", error, &[]))?;
-            shared.maps.push(((*name).to_owned(), handle));
-        }
-    }
+    shared.take(&object, family, policy).map_err(|error| refused("share a map", error, &[]))?;
     let compiled = host_namespaces::resolve(&hook.compiled, &settings.host_namespaces)
-        .map_err(|source| LoadError::Namespaces { call: hook.call.clone(), source })?;
-    fill::fill(&object, &compiled).map_err(|error| refused("fill the maps", error, &[]))?;
-    Ok(LoadedHook { call: hook.call.clone(), enforces: hook.enforces(), object })
+        .map_err(|source| LoadError::Namespaces { call: call(), source })?;
+    fill::fill(&object, &programs, &compiled).map_err(|error| refused("fill the maps", error, &[]))?;
+    let targets = specialise::distinct(hook.mechanism, &hook.targets, types)
+        .map_err(|source| LoadError::Constants { call: call(), source: source.into() })?;
+    Ok(LoadedHook {
+        call: call(),
+        mechanism: hook.mechanism,
+        targets,
+        point: hook.hook.point.clone(),
+        walked,
+        programs,
+        object,
+    })
+}
+
+/// What the loader is given for a hook, beside sizes of maps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// Whose object it is.
+    pub family: Family,
+    /// The object.
+    pub object: &'static [u8],
+    /// Bytes of its global `config`.
+    pub constants: Vec<u8>,
+}
+
+/// The object of a hook and its constants: what another loader would have to be given, too.
+///
+/// # Errors
+/// When there is no object for the hook, or the kernel does not say what its constants need.
+pub fn given(hook: &PlannedHook, settings: &Settings, types: &KernelTypes) -> Result<Given, LoadError> {
+    let call = || hook.call.clone();
+    let missing = || LoadError::NoObject { call: call(), mechanism: hook.mechanism.name() };
+    let family = family::of(hook.mechanism);
+    let object = family::object(family, hook.event_buffer).ok_or_else(missing)?;
+    let config = specialise::constants(hook, settings, types)
+        .map_err(|source| LoadError::Constants { call: call(), source })?;
+    Ok(Given { family, object, constants: specialise::bytes(&config) })
 }
 
 fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
     LoadError::Incomplete { call: hook.call.clone(), what }
 }
 
-/// Writes the hook's constants into `.rodata`, from which the verifier will take them for granted.
-fn specialise(open: &mut OpenObject, hook: &PlannedHook, settings: Settings) -> Result<(), LoadError> {
-    let mut config = hook.compiled.config;
-    let flags = [
-        (settings.monitor || hook.monitor, HOOK_MONITOR),
-        (hook.rate_limits, HOOK_RATE_LIMITS),
-        (hook.kernel_stacks || hook.user_stacks, HOOK_STACKS),
-    ];
-    config.flags |= flags.iter().filter(|(wanted, _)| *wanted).fold(0, |all, (_, flag)| all | flag);
-    config.agent_tgid = settings.agent_tgid.unwrap_or(0);
-    let mut bytes = Vec::new();
-    config.write(&mut bytes);
-    for mut map in open.maps_mut() {
-        if map.name().to_string_lossy().ends_with(".rodata") {
-            let target = map
-                .initial_value_mut()
-                .and_then(|value| value.get_mut(..bytes.len()))
-                .ok_or_else(|| incomplete(hook, "room for its constants".into()))?;
-            target.copy_from_slice(&bytes);
-            return Ok(());
+/// Leaves out the programs that the hook does not need, and binds the others to their function where the kernel asks for that.
+fn choose(
+    open: &mut OpenObject,
+    hook: &PlannedHook,
+    family: Family,
+    programs: &Programs,
+) -> libbpf_rs::Result<()> {
+    for mut program in open.progs_mut() {
+        if !programs.have(&program.name().to_string_lossy()) {
+            program.set_autoload(false);
+        } else if let Some(target) = hook.targets.first().filter(|_| family::is_bound(family)) {
+            program.set_attach_target(0, Some(target.symbol.clone()))?;
         }
     }
-    Err(incomplete(hook, "constants".into()))
+    Ok(())
 }
 
 fn check_layout(object: &Object, hook: &PlannedHook) -> Result<(), LoadError> {
     let btf = object.btf().ok().flatten().ok_or_else(|| incomplete(hook, "type information".into()))?;
     layout::check(&btf, RECORDS).map_err(|source| LoadError::Layout { call: hook.call.clone(), source })
-}
-
-fn map<'a>(object: &'a Object, name: &str) -> Option<libbpf_rs::Map<'a>> {
-    object.maps().find(|map| map.name() == name)
-}
-
-/// Counters and failed helpers of a hook, read after detach.
-#[derive(Clone, Debug)]
-pub struct HookStatistics {
-    /// The counters.
-    pub counters: HookCounters,
-    /// Counts by site and errno, zero counts left out.
-    pub faults: Vec<(FaultSite, usize, u64)>,
 }
 
 impl LoadedHook {
@@ -190,34 +236,16 @@ impl LoadedHook {
     /// # Errors
     /// When the kernel does not give them.
     pub fn statistics(&self) -> libbpf_rs::Result<HookStatistics> {
-        let missing = || libbpf_rs::Error::from(std::io::Error::other("the object has no counters"));
-        let bss = self
-            .object
-            .maps()
-            .find(|map| map.name().to_string_lossy().ends_with(".bss"))
-            .ok_or_else(missing)?;
-        let bytes = bss.lookup(&0_u32.to_le_bytes(), MapFlags::ANY)?.ok_or_else(missing)?;
-        let btf = self.object.btf()?.ok_or_else(missing)?;
-        let at = |name: &str| section_offset(&btf, ".bss", name).ok_or_else(missing);
-        let counters =
-            HookCounters::read(bytes.get(at("counters")?..).unwrap_or_default()).ok_or_else(missing)?;
-        let rows = at("faults")?;
-        let mut faults = Vec::new();
-        for site in FaultSite::ALL.iter().take(FAULT_SITES as usize) {
-            let start = rows + site.number() as usize * FaultRow::SIZE;
-            let row = FaultRow::read(bytes.get(start..).unwrap_or_default()).ok_or_else(missing)?;
-            let counted = row.errno.iter().enumerate().filter(|(_, count)| **count > 0);
-            faults.extend(counted.map(|(errno, count)| (*site, errno, *count)));
-        }
-        Ok(HookStatistics { counters, faults })
+        statistics_of(&self.object)
     }
-}
 
-/// Where a global lies in its section, from the object's type information.
-fn section_offset(btf: &libbpf_rs::btf::Btf<'_>, section: &str, name: &str) -> Option<usize> {
-    let data: libbpf_rs::btf::types::DataSec<'_> = btf.type_by_name(section)?;
-    data.iter().find_map(|entry| {
-        let variable: libbpf_rs::btf::types::Var<'_> = btf.type_by_id(entry.ty)?;
-        (variable.name()? == name).then_some(entry.offset as usize)
-    })
+    /// How large every program is that is in the kernel.
+    ///
+    /// # Errors
+    /// When the kernel does not say it.
+    pub fn sizes(&self) -> libbpf_rs::Result<BTreeMap<String, ProgramSize>> {
+        program_size::of(
+            self.object.progs().filter(|program| self.programs.have(&program.name().to_string_lossy())),
+        )
+    }
 }

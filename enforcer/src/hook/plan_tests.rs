@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 
 use super::*;
-use crate::kernel::facts::FACTS_VERSION;
+use crate::hook::buffer::EventBuffer;
+use crate::kernel::facts::{Answer, FACTS_VERSION, Feature, State};
 use crate::kernel::functions::Functions;
+use crate::kernel::modifiable::Modifiable;
 use crate::kernel::prototype::{Parameter, Prototypes};
-use crate::policy::{Severity, parse};
+use crate::policy::ast::Namespace;
+use crate::policy::parse;
 
 /// `call` stands in line 7, column 11; the first selector in line 10, column 7.
 fn source(call: &str, ty: &str, action: &str) -> Source {
@@ -37,7 +40,15 @@ fn complete() -> KernelFacts {
     );
     functions.add_blacklist("0x0-0x1\tnotify_die\n");
     let features = Feature::ALL.iter().map(|feature| (*feature, Answer::Present)).collect::<BTreeMap<_, _>>();
-    KernelFacts { version: FACTS_VERSION, release: "6.99".into(), features, functions, prototypes: None }
+    KernelFacts {
+        version: FACTS_VERSION,
+        release: "6.99".into(),
+        features,
+        state: State::default(),
+        functions,
+        modifiable: Modifiable::default(),
+        prototypes: None,
+    }
 }
 
 fn with(feature: Feature, answer: Option<Answer>) -> KernelFacts {
@@ -83,8 +94,7 @@ fn a_hook_that_only_posts_says_so_and_leaves_nothing_to_remark() {
 
 #[rstest]
 fn a_missing_feature_refuses_the_policy(
-    #[values(Feature::Btf, Feature::KprobePrograms, Feature::SendSignal, Feature::ProbeReadUser)]
-    feature: Feature,
+    #[values(Feature::Btf, Feature::KprobePrograms, Feature::SendSignal)] feature: Feature,
 ) {
     let policy = source("__x64_sys_execve", "string", "Sigkill");
     let refused = planned(&policy, &with(feature, Some(Answer::Absent))).unwrap_err();
@@ -109,7 +119,8 @@ fn an_unknown_feature_refuses_the_policy_and_is_never_taken_for_a_yes(
 
 #[rstest]
 #[case(Feature::SendSignal, "fd", "Post")]
-#[case(Feature::ProbeReadUser, "fd", "Sigkill")]
+#[case(Feature::ProbeReadUser, "string", "Sigkill")]
+#[case(Feature::ActiveBpfLsm, "fd", "Sigkill")]
 fn a_feature_that_the_policy_does_not_need_may_be_missing(
     #[case] feature: Feature,
     #[case] ty: &str,
@@ -136,6 +147,28 @@ fn a_function_that_cannot_be_hooked_refuses_the_policy(
     assert!(finding.help.as_ref().unwrap().contains(help), "{finding:?}");
 }
 
+#[rstest]
+#[case(State { lockdown: Some("confidentiality".into()), ..State::default() }, Some("may read its memory"))]
+#[case(State { lockdown: Some("integrity".into()), ..State::default() }, None)]
+#[case(State { kprobes_armed: Some(false), ..State::default() }, Some("kprobes switched off"))]
+#[case(State { ftrace_enabled: Some(false), ..State::default() }, Some("function tracer switched off"))]
+#[case(State { kprobes_armed: Some(true), ftrace_enabled: Some(true), ..State::default() }, None)]
+fn a_kernel_that_is_set_up_so_that_nothing_would_fire_refuses_the_policy(
+    #[case] state: State,
+    #[case] message: Option<&str>,
+) {
+    let facts = KernelFacts { state, ..complete() };
+    let planned = planned(&source("security_file_permission", "int", "Post"), &facts);
+    match message {
+        None => assert!(planned.is_ok(), "{planned:?}"),
+        Some(message) => {
+            let refused = planned.unwrap_err();
+            assert_eq!(found(&refused), ["error[K004] 4:9"]);
+            assert!(refused.as_slice()[0].message.contains(message), "{refused}");
+        }
+    }
+}
+
 #[test]
 fn a_function_of_a_family_that_was_not_recorded_is_a_warning() {
     let mut facts = complete();
@@ -148,8 +181,8 @@ fn a_function_of_a_family_that_was_not_recorded_is_a_warning() {
 fn with_prototypes() -> KernelFacts {
     let pointer = |target: &str| Parameter::Pointer(Some(target.to_owned()));
     let prototypes = Prototypes::from([
-        ("security_file_permission".to_owned(), vec![Parameter::Number(32), pointer("file")]),
-        ("__x64_sys_write".to_owned(), vec![pointer("pt_regs")]),
+        ("security_file_permission".to_owned(), vec![Parameter::Number(32), pointer("file")].into()),
+        ("__x64_sys_write".to_owned(), vec![pointer("pt_regs")].into()),
     ]);
     KernelFacts { prototypes: Some(prototypes), ..complete() }
 }
@@ -194,14 +227,14 @@ fn the_number_of_a_system_call_may_be_declared_in_both_widths(
     #[case] fits: bool,
 ) {
     let mut facts = with_prototypes();
-    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap()[1] = declared;
+    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap().parameters[1] = declared;
     assert_eq!(planned(&source("security_file_permission", "syscall64", "Post"), &facts).is_ok(), fits);
 }
 
 #[test]
 fn an_argument_behind_the_last_one_is_refused() {
     let mut facts = with_prototypes();
-    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap().truncate(1);
+    facts.prototypes.as_mut().unwrap().get_mut("security_file_permission").unwrap().parameters.truncate(1);
     let refused = planned(&source("security_file_permission", "file", "Post"), &facts).unwrap_err();
     assert_eq!(found(&refused), ["error[K005] 18:8"]);
     assert!(refused.as_slice()[0].message.contains("has no argument 1: it takes 1"), "{refused}");
@@ -322,10 +355,7 @@ fn with_selector(selector: &str) -> Source {
 }
 
 #[rstest]
-#[case("matchActions: [{action: Override, argError: -1}]", "error[K010]")]
-#[case("matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]", "error[K011]")]
-#[case("matchNamespaceChanges: [{operator: In, values: [Net]}]", "error[K011]")]
-#[case("matchCapabilityChanges: [{operator: In, values: [CAP_SYS_ADMIN]}]", "error[K011]")]
+#[case("matchActions: [{action: Set, argIndex: 0, argValue: 1}]", "error[K010]")]
 fn what_is_known_and_not_done_is_refused_by_its_own_code(#[case] selector: &str, #[case] code: &str) {
     let source = with_selector(selector);
     let refused = planned(&source, &complete()).unwrap_err();
@@ -334,49 +364,34 @@ fn what_is_known_and_not_done_is_refused_by_its_own_code(#[case] selector: &str,
     assert!(anywhere.iter().any(|found| code.contains(found.code.as_str())), "{anywhere:?}");
 }
 
-#[rstest]
-#[case("lsmhooks: [{hook: file_open, args: [{index: 0, type: file}]}]", "error[K009]")]
-#[case("tracepoints: [{subsystem: sched, event: sched_process_exec}]", "error[K009]")]
-#[case("fentries: [{call: security_file_permission, syscall: false}]", "error[K009]")]
-#[case(
-    "kprobes: [{call: security_file_permission, syscall: false, return: true, returnArg: {index: 0, type: int}}]",
-    "error[K009]"
-)]
-fn a_hook_that_is_known_and_not_attached_is_refused_by_its_own_code(#[case] spec: &str, #[case] code: &str) {
-    let text = format!(
-        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  {spec}\n"
-    );
-    let source = Source::new("p.yaml", text);
-    let refused = planned(&source, &complete()).unwrap_err();
-    let codes = found(&refused);
-    assert!(codes.len() == 1 && codes[0].starts_with(code), "{refused}");
-}
-
-#[rstest]
-#[case("args: [{index: 0, type: int, resolve: f_inode.i_ino}]", "`resolve`")]
-#[case("args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]", "`maxData`")]
-#[case("args: [{index: 1, type: char_buf, sizeArgIndex: 3, returnCopy: true}]", "`returnCopy`")]
-#[case("data: [{index: 0, type: int, source: current_task, resolve: pid}]", "`data` of the current task")]
-fn a_way_of_reading_that_is_known_and_not_there_is_refused_by_its_own_code(
-    #[case] reads: &str,
-    #[case] what: &str,
-) {
-    let text = format!(
-        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  \
-         - call: security_file_permission\n    syscall: false\n    {reads}\n"
-    );
+#[test]
+fn more_of_a_buffer_than_fits_an_event_is_refused_by_name() {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
+         - call: security_file_permission\n    syscall: false\n    \
+         args: [{index: 1, type: char_buf, sizeArgIndex: 3, maxData: true}]\n";
     let refused = planned(&Source::new("p.yaml", text), &complete()).map(|_| ()).unwrap_err();
     let finding = refused.as_slice().iter().find(|found| found.code == Code::UnsupportedReading).unwrap();
-    assert!(finding.message.starts_with(what), "{refused}");
+    assert!(finding.message.starts_with("`maxData`"), "{refused}");
 }
 
-#[test]
-fn enforcers_are_refused_by_name() {
-    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  enforcers:\n  \
-                - calls: [security_file_permission]\n  kprobes:\n  - call: __x64_sys_getpid\n";
-    let refused = planned(&Source::new("p.yaml", text), &complete()).map(|_| ()).unwrap_err();
-    assert!(found(&refused)[0].starts_with("error[K009]"), "{refused}");
-    assert!(refused.as_slice()[0].message.contains("`security_file_permission`"));
+#[rstest]
+#[case("do_exit", "return: true", true)]
+#[case("sys_exit_group", "return: true", true)]
+#[case("do_exit", "return: false", false)]
+#[case("do_exit_to_user", "return: true", false)]
+fn the_return_of_a_function_that_never_returns_is_refused(
+    #[case] call: &str,
+    #[case] key: &str,
+    #[case] refused: bool,
+) {
+    let syscall = call.starts_with("sys_");
+    let text = format!(
+        "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: t}}\nspec:\n  kprobes:\n  - call: \
+         {call}\n    syscall: {syscall}\n    {key}\n"
+    );
+    let findings = findings_for_any_kernel(&parsed(&Source::new("p.yaml", text)));
+    let never = |found: &&Diagnostic| found.message.ends_with("never returns");
+    assert_eq!(findings.iter().filter(never).count(), usize::from(refused), "{findings:?}");
 }
 
 #[test]
@@ -427,3 +442,6 @@ mod risk;
 
 #[path = "sizes_tests.rs"]
 mod sizes;
+
+#[path = "plan_kernel_tests.rs"]
+mod kernels;

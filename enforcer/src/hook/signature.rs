@@ -1,8 +1,9 @@
 //! Compares the arguments that a policy names with the function's own, as far as the kernel describes them.
 
-use crate::kernel::facts::KernelFacts;
-use crate::kernel::prototype::Parameter;
-use crate::policy::ast::{ArgFilter, ArgSource, ArgType, Hook, Selector, TypeClass};
+use super::pairs;
+use crate::kernel::facts::{KernelFacts, PrototypeAnswer};
+use crate::kernel::prototype::{Parameter, Prototype};
+use crate::policy::ast::{ArgFilter, ArgSource, ArgType, Hook, HookPoint, Selector, TypeClass};
 use crate::policy::{Code, Diagnostic};
 
 /// Structs that a `sockaddr` argument is declared with.
@@ -12,19 +13,59 @@ const SOCKET_ADDRESSES: &[&str] =
 /// Before Linux 6.3 (commit f122a08b197d) `kernel_cap_t` was a struct with a name.
 const CAPABILITIES: &[&str] = &["kernel_cap_t", "kernel_cap_struct"];
 
+/// What the kernel's type information says of the arguments of a hook, as the policy counts them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Described<'a> {
+    /// They are these.
+    As(&'a Prototype),
+    /// The function is not in the type information.
+    Not,
+    /// There is nothing to compare, or nobody asked the kernel.
+    Nothing,
+}
+
+/// The prototype that the arguments of a hook are those of.
+pub(super) fn described<'a>(hook: &Hook, facts: &'a KernelFacts) -> Described<'a> {
+    let of = |name: &str| match facts.prototype(name) {
+        PrototypeAnswer::Known(prototype) => Described::As(prototype),
+        PrototypeAnswer::NotDescribed => Described::Not,
+        PrototypeAnswer::NotAsked => Described::Nothing,
+    };
+    match &hook.point {
+        // Of a system call's entry there is nothing to compare.
+        HookPoint::Kprobe { syscall: true, .. } | HookPoint::Fentry { syscall: true, .. } => {
+            Described::Nothing
+        }
+        HookPoint::Kprobe { function, .. } | HookPoint::Fentry { function, .. } => of(function),
+        // A kernel without these programs has no such functions. Where the function that asks is served instead, it has the
+        // same arguments, or the choice has refused it.
+        HookPoint::Lsm { hook } => match of(&format!("bpf_lsm_{hook}")) {
+            Described::Not => match pairs::of_hook(hook).filter(|pair| pair.shapes.is_empty()) {
+                Some(pair) => of(pair.function),
+                None => Described::Not,
+            },
+            other => other,
+        },
+        HookPoint::Tracepoint { .. }
+        | HookPoint::Functions { .. }
+        | HookPoint::Uprobe { .. }
+        | HookPoint::Usdt { .. } => Described::Nothing,
+    }
+}
+
 /// Finds arguments that the function does not have, or has otherwise. What the facts do not describe is not compared.
 pub(super) fn compare(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
     let name = hook.point.target();
-    // Recorded facts have no prototypes, and of a system call's entry there is nothing to compare.
-    let Some(prototypes) =
-        facts.prototypes.as_ref().filter(|_| !hook.point.is_syscall() && !hook.args.is_empty())
-    else {
+    result(hook, facts, found);
+    if hook.args.is_empty() {
         return;
+    }
+    let parameters = match described(hook, facts) {
+        Described::As(prototype) => &prototype.parameters,
+        Described::Not => return not_compared(hook, facts, found),
+        Described::Nothing => return,
     };
-    let Some(parameters) = prototypes.get(&name) else {
-        return not_compared(hook, facts, found);
-    };
-    for arg in &hook.args {
+    for arg in hook.args.iter().filter(|arg| arg.resolve.is_empty()) {
         let ArgSource::Argument(index) = arg.source else { continue };
         let Some(parameter) = parameters.get(usize::from(index)) else {
             let message = format!("`{name}` has no argument {index}: it takes {}", parameters.len());
@@ -47,6 +88,20 @@ pub(super) fn compare(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnost
                     .help(format!("as {} has it in its type information", facts.release)),
             );
         }
+    }
+}
+
+/// Finds what looks at the result of a function that returns nothing: a kprobe would read what a register holds by chance, and the
+/// kernel loads no trampoline program that asks.
+fn result(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
+    let Described::As(Prototype { returns: None, .. }) = described(hook, facts) else { return };
+    let asking = hook.returned.iter().map(|arg| (arg, "its result", "remove `returnArg`"));
+    let measured = hook.args.iter().filter(|arg| arg.return_copy && arg.size_arg.is_none()).map(|arg| {
+        (arg, "as many bytes as it says that it returned", "name the argument with the size: `sizeArgIndex`")
+    });
+    for (arg, label, help) in asking.chain(measured) {
+        let message = format!("`{}` returns nothing", hook.point.target());
+        found.push(Diagnostic::new(Code::Prototype, arg.span, message).label(label).help(help));
     }
 }
 
@@ -74,7 +129,7 @@ fn not_compared(hook: &Hook, facts: &KernelFacts, found: &mut Vec<Diagnostic>) {
 /// Which argument holds the length of a socket address: the int behind it, where the kernel describes the function and it has
 /// one. Without it, a path has to end at a NUL, which callers may leave out.
 pub(super) fn address_length(hook: &Hook, index: u8, facts: &KernelFacts) -> Option<u8> {
-    let parameters = facts.prototypes.as_ref()?.get(&hook.point.target())?;
+    let Described::As(Prototype { parameters, .. }) = described(hook, facts) else { return None };
     let next = index.checked_add(1)?;
     matches!(parameters.get(usize::from(next))?, Parameter::Number(32)).then_some(next)
 }

@@ -3,10 +3,10 @@
 
 use quell_wire::hook::NO_SIZE_ARG;
 
-use super::signature;
+use super::signature::{self, Described, described};
 use crate::kernel::facts::KernelFacts;
 use crate::kernel::prototype::Parameter;
-use crate::policy::ast::{ArgSource, ArgType, Hook};
+use crate::policy::ast::{ArgSource, ArgType, Hook, Selector};
 use crate::policy::{Code, Diagnostic};
 use crate::selector::compile::CompiledHook;
 
@@ -32,16 +32,17 @@ pub(super) fn of_kernel(
 
 /// How wide a parameter of the function is, where the kernel describes it. What a system call's entry is given, it does not.
 fn width(hook: &Hook, index: u8, facts: &KernelFacts) -> Option<u32> {
-    let prototypes = facts.prototypes.as_ref().filter(|_| !hook.point.is_syscall())?;
-    match prototypes.get(&hook.point.target())?.get(usize::from(index))? {
+    let Described::As(prototype) = described(hook, facts) else { return None };
+    match prototype.parameters.get(usize::from(index))? {
         Parameter::Number(bits) => Some(*bits),
         Parameter::Pointer(_) | Parameter::Other => None,
     }
 }
 
-/// What a size of unknown width leaves open where a selector enforces by the buffer: a remark, and its text.
+/// What a size of unknown width leaves open where this selector enforces by the buffer: a remark, and its text.
 pub(super) fn unknown_width(
     hook: &Hook,
+    selector: &Selector,
     facts: Option<&KernelFacts>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<String> {
@@ -52,8 +53,7 @@ pub(super) fn unknown_width(
             !hook.point.is_syscall() && facts.is_none_or(|facts| width(hook, size, facts).is_some());
         (!listed && !described).then_some(size)
     };
-    let enforcing = hook.selectors.iter().filter(|selector| selector.enforces());
-    let (filter, size) = enforcing.flat_map(|selector| &selector.args).find_map(|filter| {
+    let (filter, size) = selector.args.iter().find_map(|filter| {
         let size = hook.args.get(filter.arg)?.size_arg.and_then(unknown)?;
         Some((filter, size))
     })?;

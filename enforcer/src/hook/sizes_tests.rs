@@ -14,10 +14,10 @@ fn what_stands_behind_a_socket_address_is_its_length_only_where_it_is_a_number(
     let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: t}\nspec:\n  kprobes:\n  \
                 - call: connect_to\n    syscall: false\n    args: [{index: 1, type: sockaddr_un}]\n";
     let mut facts = with_prototypes();
-    facts.functions.names.insert("connect_to".to_owned());
+    facts.functions.names.extend(["connect_to".to_owned()]);
     let pointer = |target: &str| Parameter::Pointer(Some(target.to_owned()));
     let parameters = vec![pointer("socket"), pointer("sockaddr"), behind];
-    facts.prototypes.as_mut().unwrap().insert("connect_to".into(), parameters);
+    facts.prototypes.as_mut().unwrap().insert("connect_to".into(), parameters.into());
     let plan = planned(&Source::new("p.yaml", text), &facts).unwrap();
     assert_eq!(plan.hooks[0].compiled.config.arg_size[0], expected);
 }
@@ -38,10 +38,10 @@ fn buffers(call: &str, listed: &str) -> Source {
 
 fn with_import_iovec(size: Parameter) -> KernelFacts {
     let mut facts = with_prototypes();
-    facts.functions.names.insert("import_iovec".to_owned());
+    facts.functions.names.extend(["import_iovec".to_owned()]);
     let iovec = Parameter::Pointer(Some("iovec".to_owned()));
     let parameters = vec![Parameter::Number(32), iovec, size];
-    facts.prototypes.as_mut().unwrap().insert("import_iovec".to_owned(), parameters);
+    facts.prototypes.as_mut().unwrap().insert("import_iovec".to_owned(), parameters.into());
     facts
 }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::functions::Functions;
-use super::prototype::Prototypes;
+pub use super::feature::Feature;
+use super::functions::{FunctionAnswer, Functions};
+use super::modifiable::Modifiable;
+use super::prototype::{Prototype, Prototypes};
 
 /// Version of the facts format; another one is refused.
-pub const FACTS_VERSION: u32 = 1;
+pub const FACTS_VERSION: u32 = 2;
 
 /// Whether the kernel has something. Not knowing is its own answer and never becomes a no.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,50 +24,23 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// Something that a policy may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Feature {
-    /// Type information of the running kernel, `/sys/kernel/btf/vmlinux` (Linux 5.4, `CONFIG_DEBUG_INFO_BTF`).
-    Btf,
-    /// Kprobe programs (`CONFIG_BPF_EVENTS`, `CONFIG_KPROBE_EVENTS`).
-    KprobePrograms,
-    /// `bpf_send_signal` in kprobe programs (Linux 5.3, commit 8b401f9ed244).
-    SendSignal,
-    /// Ring buffer maps (Linux 5.8, commit 457f44363a88).
-    RingBuffer,
-    /// `bpf_probe_read_user_str` and its family (Linux 5.5, commit 6ae08ae3dea2).
-    ProbeReadUser,
-}
-
-impl Feature {
-    /// Every feature.
-    pub const ALL: &[Self] =
-        &[Self::Btf, Self::KprobePrograms, Self::SendSignal, Self::RingBuffer, Self::ProbeReadUser];
-
-    /// What a user would call it.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Btf => "kernel type information (BTF)",
-            Self::KprobePrograms => "kprobe programs",
-            Self::SendSignal => "bpf_send_signal in kprobe programs",
-            Self::RingBuffer => "ring buffer maps",
-            Self::ProbeReadUser => "bpf_probe_read_user",
-        }
-    }
-
-    /// What gives it to a kernel.
-    #[must_use]
-    pub const fn origin(self) -> &'static str {
-        match self {
-            Self::Btf => "Linux 5.4 with CONFIG_DEBUG_INFO_BTF=y",
-            Self::KprobePrograms => "CONFIG_KPROBE_EVENTS=y and CONFIG_BPF_EVENTS=y",
-            Self::SendSignal => "Linux 5.3",
-            Self::RingBuffer => "Linux 5.8",
-            Self::ProbeReadUser => "Linux 5.5",
-        }
-    }
+/// How a kernel is set up, beyond what it was built with; `None`: not known, as the file that says it is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Active security modules, in the order in which they are asked: `/sys/kernel/security/lsm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_modules: Option<Vec<String>>,
+    /// `none`, `integrity` or `confidentiality`: `/sys/kernel/security/lockdown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lockdown: Option<String>,
+    /// Whether kprobes fire: `/sys/kernel/debug/kprobes/enabled`. Where they do not, they attach all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kprobes_armed: Option<bool>,
+    /// Whether the function tracer, on which kprobes and trampolines of most functions rest, is switched on:
+    /// `/proc/sys/kernel/ftrace_enabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ftrace_enabled: Option<bool>,
 }
 
 /// Everything known about one kernel.
@@ -78,11 +53,29 @@ pub struct KernelFacts {
     pub release: String,
     /// Answers by feature; a feature that is not listed is unknown.
     pub features: BTreeMap<Feature, Answer>,
+    /// How it is set up.
+    #[serde(default)]
+    pub state: State,
     /// Functions that a kprobe may name.
     pub functions: Functions,
-    /// Prototypes of the functions that a policy names; read from a running kernel, not recorded.
-    #[serde(skip)]
+    /// Functions whose return value a trampoline program may replace.
+    #[serde(default)]
+    pub modifiable: Modifiable,
+    /// Prototypes of functions: of a running kernel those that policies name, of a recorded one those of some families.
+    /// `None`: the kernel does not describe its types, or nobody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prototypes: Option<Prototypes>,
+}
+
+/// What is known about the parameters of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrototypeAnswer<'a> {
+    /// They are these.
+    Known(&'a Prototype),
+    /// The kernel's type information does not describe the function.
+    NotDescribed,
+    /// Nobody asked, or the kernel has no type information at all.
+    NotAsked,
 }
 
 impl KernelFacts {
@@ -93,5 +86,25 @@ impl KernelFacts {
             .get(&feature)
             .cloned()
             .unwrap_or_else(|| Answer::Unknown("the facts do not mention it".into()))
+    }
+
+    /// What is known about the parameters of `function`.
+    #[must_use]
+    pub fn prototype(&self, function: &str) -> PrototypeAnswer<'_> {
+        let Some(prototypes) = &self.prototypes else { return PrototypeAnswer::NotAsked };
+        match prototypes.get(function) {
+            Some(prototype) => PrototypeAnswer::Known(prototype),
+            None if self.functions.answer(function) == FunctionAnswer::Unknown => PrototypeAnswer::NotAsked,
+            None => PrototypeAnswer::NotDescribed,
+        }
+    }
+
+    /// Whether a trampoline program may replace the return value of `function`.
+    #[must_use]
+    pub fn modifiable(&self, function: &str) -> Answer {
+        match self.feature(Feature::ModifyReturn) {
+            Answer::Present => self.modifiable.answer(function),
+            other => other,
+        }
     }
 }

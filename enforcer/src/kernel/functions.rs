@@ -1,8 +1,12 @@
 //! The functions of a kernel that a kprobe may name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+
+use super::index::Index;
+use super::names::Names;
 
 /// Function names of one kernel, whole or by families.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,13 +15,20 @@ pub struct Functions {
     /// Beginnings of names that are listed whole; a name that begins otherwise is unknown. One empty family: everything.
     pub families: Vec<String>,
     /// Names that exist once.
-    pub names: BTreeSet<String>,
+    pub names: Names,
     /// Names that several functions share, with their number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ambiguous: BTreeMap<String, u32>,
     /// Names on the kernel's list of functions that must not be probed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub blacklisted: BTreeSet<String>,
+    /// Names that the function tracer cannot take, and trampolines and kprobe.multi with it; a kprobe may.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub untraceable: Names,
+    /// Names that allow an error to be injected, which `bpf_override_return` needs. `None`: the kernel was built without, or
+    /// debugfs is not there to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injectable: Option<BTreeSet<String>>,
 }
 
 /// What is known about one name.
@@ -36,44 +47,58 @@ pub enum FunctionAnswer {
 }
 
 impl Functions {
+    /// All functions of the running kernel.
+    #[must_use]
+    pub fn of_running_kernel(index: &Rc<Index>) -> Self {
+        Self {
+            families: vec![String::new()],
+            names: Names::Running(Rc::clone(index)),
+            ambiguous: index.several().clone(),
+            ..Self::default()
+        }
+    }
+
     /// Reads `/proc/kallsyms`: `address type name [module]` per line; text symbols only.
     #[must_use]
     pub fn from_kallsyms(text: &str) -> Self {
-        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-        for line in text.lines() {
-            let mut words = line.split_ascii_whitespace();
-            if let (Some(_), Some("t" | "T" | "w" | "W"), Some(name)) =
-                (words.next(), words.next(), words.next())
-            {
-                *counts.entry(name).or_default() += 1;
-            }
-        }
-        let mut functions = Self { families: vec![String::new()], ..Self::default() };
-        for (name, count) in counts {
-            if count == 1 {
-                functions.names.insert(name.to_owned());
-            } else {
-                functions.ambiguous.insert(name.to_owned(), count);
-            }
-        }
-        functions
+        Self::of_running_kernel(&Rc::new(Index::new(text)))
     }
 
     /// Adds `/sys/kernel/debug/kprobes/blacklist`: `start-end<tab>name` per line.
     pub fn add_blacklist(&mut self, text: &str) {
         let names = text.lines().filter_map(|line| line.split_once('\t')).map(|(_, name)| name.trim());
-        self.blacklisted.extend(names.filter(|name| self.names.contains(*name)).map(str::to_owned));
+        self.blacklisted.extend(names.filter(|name| self.names.contains(name)).map(str::to_owned));
+    }
+
+    /// Adds `/sys/kernel/tracing/available_filter_functions`: one name per line, of a module with it in brackets. What is not
+    /// there cannot be traced. Of functions with several names it has one: they are told by their addresses in `kallsyms`.
+    pub fn add_traceable(&mut self, list: &str, index: &Rc<Index>) {
+        let listed = list.lines().filter_map(|line| line.split_ascii_whitespace().next());
+        let mut traceable: Vec<u64> = listed.flat_map(|name| index.addresses(name)).collect();
+        traceable.sort_unstable();
+        traceable.dedup();
+        // An empty list is that of a kernel whose tracer is not there or not ready, and one address that of all functions is
+        // what a process is shown that may not know them: neither says that anything cannot be traced.
+        if traceable.len() > 1 {
+            self.untraceable = Names::Elsewhere(Rc::clone(index), traceable.into());
+        }
+    }
+
+    /// Adds `/sys/kernel/debug/error_injection/list`: `name<tab>kind of error` per line.
+    pub fn add_injectable(&mut self, text: &str) {
+        let names = text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned);
+        self.injectable.get_or_insert_default().extend(names);
     }
 
     /// Only the names of these families, for recording.
     #[must_use]
     pub fn recorded(&self, families: &[&str]) -> Self {
         // Names with a dot are pieces that one build of the compiler cut off (`.cold`, `.part.0`): the next has others.
-        let keep =
-            |name: &String| !name.contains('.') && families.iter().any(|family| name.starts_with(family));
+        let keep = |name: &str| !name.contains('.') && families.iter().any(|family| name.starts_with(family));
+        let kept = |names: &Names| names.iter().filter(|name| keep(name)).map(str::to_owned).collect();
         Self {
             families: families.iter().map(|family| (*family).to_owned()).collect(),
-            names: self.names.iter().filter(|name| keep(name)).cloned().collect(),
+            names: kept(&self.names),
             ambiguous: self
                 .ambiguous
                 .iter()
@@ -81,6 +106,11 @@ impl Functions {
                 .map(|(n, c)| (n.clone(), *c))
                 .collect(),
             blacklisted: self.blacklisted.iter().filter(|name| keep(name)).cloned().collect(),
+            untraceable: kept(&self.untraceable),
+            injectable: self
+                .injectable
+                .as_ref()
+                .map(|names| names.iter().filter(|name| keep(name)).cloned().collect()),
         }
     }
 
@@ -110,7 +140,7 @@ impl Functions {
         let most = (name.len() / 5).max(1);
         let near = self.names.iter().filter(|known| known.len().abs_diff(name.len()) <= most);
         let mut near: Vec<(usize, &str)> =
-            near.map(|known| (strsim::osa_distance(known, name), known.as_str())).collect();
+            near.map(|known| (strsim::osa_distance(known, name), known)).collect();
         near.retain(|(distance, _)| *distance <= most);
         near.sort_unstable();
         near.into_iter().take(3).map(|(_, known)| known).collect()
@@ -150,6 +180,29 @@ mod tests {
         assert_eq!(recorded.answer("__x64_sys_write"), FunctionAnswer::Present);
         assert_eq!(recorded.answer("__x64_sys_nothing"), FunctionAnswer::Absent);
         assert_eq!(recorded.answer("tcp_connect"), FunctionAnswer::Unknown);
+    }
+
+    #[test]
+    fn what_the_tracer_does_not_list_cannot_be_traced_and_an_empty_list_says_nothing() {
+        const PLACES: &str =
+            "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
+        let index = Rc::new(Index::new(PLACES));
+        let mut functions = Functions::of_running_kernel(&index);
+        functions.add_traceable("", &index);
+        // Without the right to see addresses, all of them are 0.
+        functions.add_traceable("__x64_sys_write\n", &Rc::new(Index::new(KALLSYMS)));
+        assert!(functions.untraceable.is_empty());
+        functions.add_traceable("__ia32_sys_write\nin_module [ext4]\n", &index);
+        assert_eq!(functions.untraceable.iter().collect::<Vec<_>>(), ["notify_die"]);
+    }
+
+    #[test]
+    fn injectable_functions_are_known_only_where_the_kernel_lists_them() {
+        let mut functions = functions();
+        assert_eq!(functions.injectable, None);
+        functions.add_injectable("__x64_sys_write\tERRNO\n__x64_sys_read\tERRNO\n");
+        let recorded = functions.recorded(&["__x64_sys_w"]).injectable.unwrap();
+        assert_eq!(recorded.iter().collect::<Vec<_>>(), ["__x64_sys_write"]);
     }
 
     #[test]

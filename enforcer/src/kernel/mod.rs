@@ -2,10 +2,28 @@
 //!
 //! The only module that asks the running kernel.
 
+mod ask;
+mod attempt;
+pub mod excerpt;
 pub mod facts;
+pub mod feature;
 pub mod functions;
+pub mod index;
+pub mod mask;
+pub mod modifiable;
+mod named;
+pub mod names;
 pub mod namespaces;
+pub mod once;
 pub mod probe;
 pub mod prototype;
+mod raw_type;
+pub mod raw_types;
 pub mod recorded;
+pub mod resolve;
+pub mod resolve_error;
+mod resolve_value;
+mod state;
 pub mod symbols;
+pub mod tracepoint;
+pub mod view;

@@ -1,4 +1,4 @@
-//! The namespaces of the machine: what `host_ns` in a policy stands for.
+//! The namespaces of the machine, which is what `host_ns` in a policy stands for, and of any process.
 
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -48,6 +48,14 @@ pub fn of_host(named: &[Namespace], on_host: bool) -> Result<[u32; 10], HostName
     of_process(Path::new(DIRECTORY), named)
 }
 
+/// Inode number of the initial mount namespace, which process 1 of the machine is in; 0 when it cannot be told, and then only an
+/// early look takes longer. `on_host`: as above.
+#[must_use]
+pub fn initial_mounts(on_host: bool) -> u32 {
+    let numbers = on_host.then(|| of_process(Path::new(DIRECTORY), &[Namespace::Mnt]).ok()).flatten();
+    numbers.and_then(|numbers| numbers.into_iter().find(|number| *number != 0)).unwrap_or(0)
+}
+
 fn of_process(directory: &Path, named: &[Namespace]) -> Result<[u32; 10], HostNamespaceError> {
     let error = |path: &Path, source| HostNamespaceError::Read { path: path.display().to_string(), source };
     // A folder that is not there says nothing about the kernel.
@@ -67,6 +75,27 @@ fn of_process(directory: &Path, named: &[Namespace]) -> Result<[u32; 10], HostNa
         };
     }
     Ok(numbers)
+}
+
+/// Inode numbers of the namespaces whose links are in `directory` (`/proc/PID/ns`), in the order of [`Namespace::ALL`], as programs
+/// in the kernel read them: 0 for kinds that the kernel does not have. `None` when one of them cannot be told: the process has
+/// ended, or the namespace of its children has no process yet.
+#[must_use]
+pub fn of_any(directory: &Path) -> Option<[u32; 10]> {
+    std::fs::metadata(directory).ok()?;
+    let mut numbers = [0; 10];
+    for (number, namespace) in numbers.iter_mut().zip(Namespace::ALL) {
+        let path = directory.join(file(namespace));
+        *number = match std::fs::read_link(&path) {
+            Ok(target) => parse(&target.to_string_lossy()).ok()?,
+            // A link that is there and leads nowhere is another thing than a kind that is not there.
+            Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+                only_one(namespace).unwrap_or(0)
+            }
+            Err(_) => return None,
+        };
+    }
+    Some(numbers)
 }
 
 /// The number of the one namespace of a kind on kernels that are built without more of them, where every process still has
@@ -143,6 +172,16 @@ mod tests {
         let named = [Namespace::Uts, Namespace::Pid, Namespace::Net, Namespace::User];
         let numbers = of_process(folder.path(), &named).unwrap();
         assert_eq!(numbers, [0xEFFF_FFFE, 0, 0, 0xEFFF_FFFC, 0, 4_026_531_840, 0, 0, 0, 0xEFFF_FFFD]);
+    }
+
+    #[test]
+    fn of_any_process_every_kind_has_the_number_that_the_kernel_side_reads() {
+        let numbers = of_any(few_kinds().path()).unwrap();
+        let (pid, ipc) = (0xEFFF_FFFC, 0);
+        assert_eq!(numbers, [0xEFFF_FFFE, ipc, 4_026_531_841, pid, pid, 4_026_531_840, 0, 0, 0, 0xEFFF_FFFD]);
+        let own = of_any(Path::new("/proc/self/ns")).unwrap();
+        assert_eq!(own.to_vec(), of_process(Path::new("/proc/self/ns"), &Namespace::ALL).unwrap());
+        assert_eq!(of_any(Path::new("/proc/4194305/ns")), None);
     }
 
     #[test]

@@ -1,124 +1,217 @@
 //! Asks the running kernel, by trying, never by its version number: distributions carry features backwards.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use libbpf_rs::btf::Btf;
-use libbpf_rs::btf::types::Struct;
-use libbpf_rs::{MapType, ProgramType};
-
-use super::facts::{Answer, FACTS_VERSION, Feature, KernelFacts};
-use super::functions::Functions;
-use super::prototype;
-use crate::policy::ast::{HookPoint, Policy};
+use super::ask::Asker;
+use super::facts::{Answer, FACTS_VERSION, KernelFacts};
+use super::feature::Feature;
+use super::functions::{FunctionAnswer, Functions};
+use super::index::Index;
+use super::modifiable::Modifiable;
+use super::view::View;
+use super::{once, prototype, raw_types, state};
+use crate::policy::entry;
 
 /// Why the facts of the running kernel could not be read at all.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read {path}")]
-pub struct ProbeError {
-    path: String,
-    source: std::io::Error,
+pub enum ProbeError {
+    /// A file that every kernel has.
+    #[error("failed to read {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The type information, which the kernel has or the user gave.
+    #[error("failed to read the kernel's type information from {from}: {reason}")]
+    Types {
+        /// Where it is.
+        from: String,
+        /// Why.
+        reason: String,
+    },
 }
 
-/// Families of functions that are recorded whole: what policies name most, at a size that can be committed.
-pub const RECORDED_FAMILIES: &[&str] = &["__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_", "security_"];
+/// Families of functions that are recorded whole: what policies name most, at a size that can be committed. Functions that
+/// the scenarios' policies name are families of their own.
+pub const RECORDED_FAMILIES: &[&str] = &[
+    "__x64_sys_",
+    "__ia32_sys_",
+    "__ia32_compat_sys_",
+    "__x32_compat_sys_",
+    "__x64_compat_sys_",
+    "security_",
+    "bpf_lsm_",
+];
 
-/// Facts of the running kernel. Needs `CAP_BPF` and `CAP_PERFMON`, or root, for definite answers about features.
+/// Facts of the running kernel that do not depend on a policy. Needs `CAP_BPF` and `CAP_PERFMON`, or root, for definite
+/// answers about features.
 ///
 /// # Errors
 /// When `/proc` cannot be read. What only could not be *tried* is an unknown feature.
-pub fn running_kernel() -> Result<KernelFacts, ProbeError> {
+pub fn running_kernel(view: &View) -> Result<KernelFacts, ProbeError> {
+    running_kernel_but(&[], view)
+}
+
+/// The same for planning, where [`add_asked`] adds what is asked only for some policies.
+///
+/// # Errors
+/// As [`running_kernel`].
+pub fn running_kernel_to_plan(view: &View) -> Result<KernelFacts, ProbeError> {
+    running_kernel_but(ON_DEMAND, view)
+}
+
+/// Features that are asked about only where a policy needs to know: an attempt that attaches changes code of the kernel, and waits
+/// until nobody runs what was there.
+const ON_DEMAND: &[Feature] = &[Feature::KprobeMulti];
+
+fn running_kernel_but(left_out: &[Feature], view: &View) -> Result<KernelFacts, ProbeError> {
     let release = read("/proc/sys/kernel/osrelease")?.trim().to_owned();
-    let mut functions = Functions::from_kallsyms(&read("/proc/kallsyms")?);
+    let mut functions = Functions::of_running_kernel(&symbols()?);
     // Without debugfs nothing is known to be forbidden; attaching will say so then.
     if let Ok(blacklist) = read("/sys/kernel/debug/kprobes/blacklist") {
         functions.add_blacklist(&blacklist);
     }
-    let features = Feature::ALL.iter().map(|feature| (*feature, probe(*feature))).collect::<BTreeMap<_, _>>();
-    Ok(KernelFacts { version: FACTS_VERSION, release, features, functions, prototypes: None })
+    if let Ok(injectable) = read("/sys/kernel/debug/error_injection/list") {
+        functions.add_injectable(&injectable);
+    }
+    let asker = Asker::new();
+    let shown = Feature::ALL.iter().filter(|feature| !hides(view, **feature) && !left_out.contains(feature));
+    let features = shown.map(|feature| (*feature, asker.feature(*feature))).collect::<BTreeMap<_, _>>();
+    let facts = KernelFacts {
+        version: FACTS_VERSION,
+        release,
+        features,
+        state: state::of_running_kernel(),
+        functions,
+        modifiable: Modifiable::default(),
+        prototypes: None,
+    };
+    let mut facts = facts.without(&view.without);
+    // Given from outside, types are there whatever the kernel itself lacks.
+    if view.btf.is_some() {
+        facts.features.insert(Feature::Btf, Answer::Present);
+    }
+    Ok(facts)
 }
 
-/// Adds the prototypes of the functions that policies name. System-call entries have none worth comparing: they are all
-/// given one pointer to saved registers.
+fn hides(view: &View, feature: Feature) -> bool {
+    view.without.iter().any(|one| one.names(feature))
+}
+
+/// What is asked about single functions: too much to ask about all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Functions whose prototype matters. Those of `security_…` and of the hooks behind them are known in any case: where a
+    /// policy is better served by another function, it is one of these.
+    pub named: BTreeSet<String>,
+    /// Functions whose return value a trampoline program may have to replace.
+    pub replaced: BTreeSet<String>,
+    /// Whether it matters which functions cannot be traced.
+    pub traced: bool,
+    /// Whether one program may serve many functions.
+    pub together: bool,
+}
+
+/// Adds answers about single functions.
 ///
 /// # Errors
-/// When the kernel's type information cannot be read; [`Feature::Btf`] says whether it is there at all.
-pub fn add_prototypes(facts: &mut KernelFacts, policies: &[&Policy]) -> libbpf_rs::Result<()> {
-    if facts.feature(Feature::Btf) != Answer::Present {
-        return Ok(());
+/// When the kernel's type information, or a file about its functions, cannot be read; [`Feature::Btf`] says whether there is
+/// type information at all.
+pub fn add_asked(facts: &mut KernelFacts, asked: &Asked, view: &View) -> Result<(), ProbeError> {
+    let asker = Asker::new();
+    for feature in ON_DEMAND.iter().filter(|feature| asked.together && !hides(view, **feature)) {
+        facts.features.entry(*feature).or_insert_with(|| asker.feature(*feature));
     }
-    let hooks = policies.iter().flat_map(|policy| &policy.hooks);
-    let functions = hooks
-        .filter_map(|hook| match &hook.point {
-            HookPoint::Kprobe { function, syscall: false, .. } => Some(function.as_str()),
-            _ => None,
-        })
-        .collect();
-    facts.prototypes = Some(prototype::of_running_kernel(&functions)?);
+    let named = asked.named.iter().map(String::as_str);
+    let beginnings: Vec<&str> = SECURITY.iter().copied().chain(named).collect();
+    let is_security = |name: &str| SECURITY.iter().any(|beginning| name.starts_with(beginning));
+    add_prototypes(facts, view, &beginnings, &|name| asked.named.contains(name) || is_security(name))?;
+    if asked.traced {
+        add_untraceable(facts)?;
+    }
+    let mut replaced = asked.replaced.clone();
+    replaced.retain(|name| facts.functions.answer(name) == FunctionAnswer::Present);
+    add_modifiable(facts, &asker, &replaced);
     Ok(())
 }
 
-fn read(path: &str) -> Result<String, ProbeError> {
-    std::fs::read_to_string(path).map_err(|source| ProbeError { path: path.to_owned(), source })
-}
-
-fn probe(feature: Feature) -> Answer {
-    match feature {
-        Feature::Btf => file(Path::new("/sys/kernel/btf/vmlinux")),
-        Feature::KprobePrograms => answer(ProgramType::Kprobe.is_supported()),
-        Feature::SendSignal => helper(libbpf_sys::BPF_FUNC_send_signal),
-        Feature::RingBuffer => answer(MapType::RingBuf.is_supported()),
-        Feature::ProbeReadUser => helper(libbpf_sys::BPF_FUNC_probe_read_user_str),
-    }
-}
-
-fn helper(id: libbpf_sys::bpf_func_id) -> Answer {
-    // The helper probe says no, not "denied", when loading any program is denied.
-    match answer(ProgramType::Kprobe.is_supported()) {
-        Answer::Present => answer(ProgramType::Kprobe.is_helper_supported(id)),
-        other => other,
-    }
-}
-
-fn answer(result: libbpf_rs::Result<bool>) -> Answer {
-    match result {
-        Ok(true) => Answer::Present,
-        // The kernel's no to a process that may load nothing at all is not a no about the feature.
-        Ok(false) if may_load_programs() => Answer::Absent,
-        Ok(false) => Answer::Unknown("this process may not load BPF programs; try as root".into()),
-        Err(error) => Answer::Unknown(error.to_string()),
-    }
-}
-
-/// Whether the simplest program, which every kernel with BPF has, can be loaded.
-fn may_load_programs() -> bool {
-    matches!(ProgramType::SocketFilter.is_supported(), Ok(true)) && nix::unistd::geteuid().is_root()
-}
-
-fn file(path: &Path) -> Answer {
-    match std::fs::metadata(path) {
-        Ok(_) => Answer::Present,
-        Err(error) if error.kind() == ErrorKind::NotFound && Path::new("/sys/kernel").is_dir() => {
-            Answer::Absent
-        }
-        Err(error) => Answer::Unknown(format!("{}: {error}", path.display())),
-    }
-}
-
-/// Whether the kernel counts the runs of kprobe programs that it skipped. The counter itself is older (5.12), but kprobe
-/// programs are counted only since 6.7, whose kprobe links also say how many calls they missed: the kernel's type
-/// information shows that.
+/// Adds all that is recorded, and leaves nothing but that.
 ///
 /// # Errors
-/// When the kernel's type information cannot be read.
-pub fn counts_skipped_kprobes() -> libbpf_rs::Result<bool> {
-    let btf = Btf::from_vmlinux()?;
-    let found = btf.type_by_kind::<Struct<'_>>().any(|described| {
-        let has = |name: &str| described.iter().any(|member| member.name.is_some_and(|of| of == name));
-        described.name().is_none() && has("func_name") && has("missed")
-    });
-    Ok(found)
+/// As [`add_asked`].
+pub fn add_for_record(facts: &mut KernelFacts, view: &View) -> Result<(), ProbeError> {
+    let families: Vec<&str> = RECORDED_FAMILIES.iter().chain(super::named::FUNCTIONS).copied().collect();
+    add_untraceable(facts)?;
+    facts.functions = facts.functions.recorded(&families);
+    let listed = facts.functions.names.listed();
+    // Entries of system calls take saved registers, all of them: nothing to record.
+    let asker = Asker::new();
+    add_prototypes(facts, view, &families, &|name| {
+        listed.contains(name) && entry::convention(name).is_none()
+    })?;
+    add_modifiable(facts, &asker, &listed);
+    facts.modifiable.no.clear();
+    facts.modifiable.families = facts.functions.families.clone();
+    Ok(())
+}
+
+/// How functions begin whose prototypes are always read.
+const SECURITY: &[&str] = &["security_", "bpf_lsm_"];
+
+fn add_prototypes(
+    facts: &mut KernelFacts,
+    view: &View,
+    beginnings: &[&str],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), ProbeError> {
+    if facts.feature(Feature::Btf) != Answer::Present {
+        return Ok(());
+    }
+    let types = view.types().map_err(|error| ProbeError::Types {
+        from: view
+            .btf
+            .as_ref()
+            .map_or_else(|| raw_types::RUNNING.to_owned(), |file| file.display().to_string()),
+        reason: error.to_string(),
+    })?;
+    facts.prototypes = Some(prototype::of_functions(&types, beginnings, wanted));
+    Ok(())
+}
+
+fn add_untraceable(facts: &mut KernelFacts) -> Result<(), ProbeError> {
+    let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+    // Without tracefs nothing is known to be untraceable; attaching will say so then.
+    if let Some(list) =
+        lists.iter().find_map(|folder| read(&format!("{folder}/available_filter_functions")).ok())
+    {
+        facts.functions.add_traceable(&list, &symbols()?);
+    }
+    Ok(())
+}
+
+fn add_modifiable(facts: &mut KernelFacts, asker: &Asker, functions: &BTreeSet<String>) {
+    if facts.feature(Feature::ModifyReturn) != Answer::Present {
+        return;
+    }
+    for function in functions {
+        match asker.modifiable(function) {
+            Answer::Present => facts.modifiable.yes.insert(function.clone()),
+            Answer::Absent => facts.modifiable.no.insert(function.clone()),
+            // Stays what it is when nobody asks.
+            Answer::Unknown(_) => false,
+        };
+    }
+}
+
+fn symbols() -> Result<Rc<Index>, ProbeError> {
+    once::symbols().map_err(|source| ProbeError::Read { path: "/proc/kallsyms".to_owned(), source })
+}
+
+fn read(path: &str) -> Result<String, ProbeError> {
+    std::fs::read_to_string(path).map_err(|source| ProbeError::Read { path: path.to_owned(), source })
 }
 
 /// The process id of this process as the kernel's programs see it, when that is known: in another PID namespace than the

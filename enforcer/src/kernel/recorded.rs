@@ -4,13 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{FACTS_VERSION, KernelFacts};
 
-/// Facts of the catalogue's kernels, as the lab recorded them in booted guests.
-const RECORDED: &[(&str, &str)] = &[
-    ("5.10", include_str!("../../../kernels/facts/5.10.toml")),
-    ("6.1", include_str!("../../../kernels/facts/6.1.toml")),
-    ("6.12", include_str!("../../../kernels/facts/6.12.toml")),
-    ("7.3", include_str!("../../../kernels/facts/7.3.toml")),
-];
+/// Facts of the catalogue's kernels, as the lab recorded them in booted guests: every `kernels/facts/ID.toml`, packed.
+const RECORDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/recorded_facts.rs"));
 
 /// Why facts could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +42,19 @@ pub enum FactsError {
 /// When there are none.
 pub fn of_kernel(id: &str) -> Result<KernelFacts, FactsError> {
     match RECORDED.iter().find(|(known, _)| *known == id) {
-        Some((_, text)) => parse(text, id),
+        Some((_, packed)) => parse(&unpacked(packed, id)?, id),
         None => Err(FactsError::UnknownKernel {
             id: id.to_owned(),
             known: RECORDED.iter().map(|(id, _)| *id).collect::<Vec<_>>().join(", "),
         }),
     }
+}
+
+fn unpacked(packed: &[u8], id: &str) -> Result<String, FactsError> {
+    let error = |reason: String| FactsError::Parse { origin: id.to_owned(), reason };
+    let bytes = miniz_oxide::inflate::decompress_to_vec_zlib(packed)
+        .map_err(|reason| error(format!("what this program carries is damaged: {reason}")))?;
+    String::from_utf8(bytes).map_err(|reason| error(reason.to_string()))
 }
 
 /// Facts from a file that `quell probe --format toml` wrote.
@@ -77,22 +79,104 @@ fn parse(text: &str, origin: &str) -> Result<KernelFacts, FactsError> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
-    use crate::kernel::facts::{Answer, Feature};
+    use crate::kernel::facts::{Answer, Feature, PrototypeAnswer};
     use crate::kernel::functions::FunctionAnswer;
 
+    #[rstest]
+    #[case("5.10", &[Feature::ActiveBpfLsm, Feature::KprobeMulti, Feature::AttachCookies, Feature::MemcgAccounting])]
+    #[case("6.1", &[Feature::KprobeMulti])]
+    #[case("6.12", &[])]
+    #[case("6.12-generic", &[])]
+    #[case("6.12-rt", &[])]
+    #[case("6.16", &[])]
+    #[case("6.17", &[])]
+    #[case("6.18", &[])]
+    #[case("6.19", &[])]
+    #[case("7.0", &[])]
+    #[case("7.1", &[])]
+    #[case("7.2", &[])]
+    #[case("7.3", &[])]
+    #[case("6.12-override", &[])]
+    fn every_recorded_kernel_lacks_what_the_lab_found_it_to_lack(
+        #[case] id: &str,
+        #[case] lacking: &[Feature],
+    ) {
+        let facts = of_kernel(id).unwrap();
+        let (series, built) = id.split_once('-').unwrap_or((id, ""));
+        assert!(facts.release.starts_with(series), "{id}: {}", facts.release);
+        for feature in Feature::ALL {
+            // No kernel of the distribution is built with it.
+            let injects = built == "override";
+            let lacks = *feature == Feature::KprobeOverride && !injects || lacking.contains(feature);
+            let expected = if lacks { Answer::Absent } else { Answer::Present };
+            assert_eq!(facts.feature(*feature), expected, "{id} {feature:?}");
+        }
+        for function in
+            ["__x64_sys_write", "security_file_permission", "bpf_lsm_file_permission", "tcp_connect"]
+        {
+            assert_eq!(facts.functions.answer(function), FunctionAnswer::Present, "{id} {function}");
+        }
+    }
+
     #[test]
-    fn every_recorded_kernel_has_what_the_lab_proves_on_it() {
+    fn a_kernel_that_was_built_with_little_lacks_what_needs_it() {
+        let facts = of_kernel("5.10-bare").unwrap();
+        for feature in [Feature::Btf, Feature::Trampolines, Feature::ModifyReturn, Feature::BpfLsm] {
+            assert_eq!(facts.feature(feature), Answer::Absent, "{feature:?}");
+        }
+        // There is no file that would say so.
+        assert!(matches!(facts.feature(Feature::ActiveBpfLsm), Answer::Unknown(_)));
+        assert_eq!(facts.functions.answer("security_file_permission"), FunctionAnswer::Absent);
+        assert_eq!(facts.functions.answer("__x64_sys_write"), FunctionAnswer::Present);
+    }
+
+    #[rstest]
+    #[case("5.10", Answer::Absent)]
+    #[case("6.1", Answer::Absent)]
+    #[case("6.12", Answer::Absent)]
+    #[case("7.0", Answer::Absent)]
+    #[case("7.1", Answer::Present)]
+    #[case("7.3", Answer::Present)]
+    fn security_functions_may_be_modified_everywhere_and_entries_of_system_calls_where_the_kernel_says_so(
+        #[case] id: &str,
+        #[case] entries: Answer,
+    ) {
+        let facts = of_kernel(id).unwrap();
+        assert_eq!(facts.modifiable("security_file_permission"), Answer::Present);
+        assert_eq!(facts.modifiable("vfs_open"), Answer::Absent);
+        assert_eq!(facts.modifiable("__x64_sys_write"), entries);
+        assert!(matches!(facts.modifiable("some_function"), Answer::Unknown(_)));
+    }
+
+    #[test]
+    fn prototypes_of_security_functions_are_recorded_and_those_of_entries_are_not() {
+        let mut described = 0;
         for (id, _) in RECORDED {
             let facts = of_kernel(id).unwrap();
-            assert!(facts.release.starts_with(id), "{id}: {}", facts.release);
-            for feature in Feature::ALL {
-                assert_eq!(facts.feature(*feature), Answer::Present, "{id} {feature:?}");
+            // Built without type information, a kernel describes nothing.
+            if facts.feature(Feature::Btf) == Answer::Absent {
+                continue;
             }
-            for function in ["__x64_sys_write", "security_file_permission"] {
-                assert_eq!(facts.functions.answer(function), FunctionAnswer::Present, "{id} {function}");
+            described += 1;
+            for function in ["security_file_permission", "bpf_lsm_file_permission"] {
+                let PrototypeAnswer::Known(prototype) = facts.prototype(function) else {
+                    panic!("{id} {function}")
+                };
+                assert_eq!(prototype.to_string(), "32(*file, 32)", "{id} {function}");
             }
+            assert_eq!(facts.prototype("some_function"), PrototypeAnswer::NotAsked, "{id}");
+            assert_eq!(facts.prototype("security_nothing"), PrototypeAnswer::NotDescribed, "{id}");
         }
+        assert!(described >= 12, "{described}");
+    }
+
+    #[test]
+    fn all_facts_together_take_no_more_of_the_agent_than_four_kernels_took_unpacked() {
+        let bytes: usize = RECORDED.iter().map(|(_, packed)| packed.len()).sum();
+        assert!(RECORDED.len() > 4 && bytes < 400 << 10, "{} kernels take {bytes} bytes", RECORDED.len());
     }
 
     #[test]

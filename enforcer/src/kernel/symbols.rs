@@ -45,6 +45,14 @@ impl Symbols {
         std::fs::read_to_string("/proc/kallsyms").map(|text| Self::from_kallsyms(&text))
     }
 
+    /// Where the functions of a name begin, those of modules among them; most names have one.
+    pub fn addresses<'a>(&'a self, name: &'a str) -> impl Iterator<Item = u64> + 'a {
+        let named = move |known: &str| {
+            known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
+        };
+        self.functions.iter().filter(move |(_, known)| named(known)).map(|(address, _)| *address)
+    }
+
     /// The function at or before an address.
     #[must_use]
     pub fn at(&self, address: u64) -> Option<Symbol<'_>> {
@@ -67,6 +75,13 @@ mod tests {
         assert_eq!(symbols.at(0xffff_ffff_8100_0010), Some(Symbol { name: "early", offset: 0 }));
         assert_eq!(symbols.at(0xffff_ffff_8100_0060), Some(Symbol { name: "early", offset: 0x50 }));
         assert_eq!(symbols.at(0xffff_ffff_8100_0091), Some(Symbol { name: "late [ext4]", offset: 1 }));
+    }
+
+    #[test]
+    fn a_function_is_found_by_its_whole_name_also_in_a_module() {
+        let symbols = Symbols::from_kallsyms(KALLSYMS);
+        assert_eq!(symbols.addresses("late").collect::<Vec<_>>(), [0xffff_ffff_8100_0090]);
+        assert_eq!(symbols.addresses("ear").count(), 0);
     }
 
     #[test]

@@ -5,25 +5,30 @@
 pub struct Context {
     /// The calling process.
     pub process: Process,
-    /// Its parent (`real_parent`, thread-group leaders), the parent of that, and so on: nearest first, without the idle task.
-    /// May be longer than followForks looks.
+    /// The process that forked it, the one that forked that, and so on: nearest first, without the idle task. A process stays among
+    /// the ancestors of its descendants when it ends and they get another parent. Only of processes older than the agent, and of
+    /// those that the table of processes had no room for, it is the parents as they are at the call (`real_parent`, thread-group
+    /// leaders). May be longer than followForks looks.
     pub ancestors: Vec<Process>,
     /// Path of its executable.
     pub executable: Argument,
     /// Path of its parent's executable.
     pub parent_executable: Argument,
-    /// Executables that the process or an ancestor of it ran before: what `followChildren` looks at.
+    /// Executables that the process runs or ran, or one of those it descends from by fork did before the fork: what
+    /// `followChildren` looks at.
     pub followed: Vec<Vec<u8>>,
     /// Inode numbers of its namespaces, in the order of [`Namespace::ALL`](crate::policy::ast::Namespace::ALL).
     pub namespaces: [u32; 10],
     /// Those of the host.
     pub host_namespaces: [u32; 10],
-    /// Namespaces as they were when it executed its program.
+    /// Namespaces as they were when it executed its program, or when the agent first saw it, whichever is later.
     pub namespaces_at_exec: [u32; 10],
     /// Its capabilities.
     pub capabilities: Capabilities,
-    /// Capabilities as they were when it executed its program.
+    /// Capabilities as they were at the same moment.
     pub capabilities_at_exec: Capabilities,
+    /// Nobody knows what either of them was: it could not be read then.
+    pub at_exec_unknown: bool,
     /// What was read, in the order of the hook's `args`.
     pub args: Vec<Argument>,
     /// What the function returned, once it has.

@@ -95,6 +95,7 @@ pub fn read(text: &str) -> Result<Context, ContextFileError> {
         namespaces_at_exec: file.namespaces_at_exec.numbers(namespaces),
         capabilities,
         capabilities_at_exec: file.capabilities_at_exec.map_or(capabilities, |before| before.bits()),
+        at_exec_unknown: file.at_exec_unknown,
         args: file.args.into_iter().enumerate().map(arg).collect::<Result<_, _>>()?,
         returned: file.returned.map(|value| value.argument("returned")).transpose()?,
     })
@@ -116,6 +117,7 @@ pub fn write(context: &Context) -> Result<String, serde_json::Error> {
         namespaces_at_exec: NamespacesFile::of(context.namespaces_at_exec),
         capabilities: CapabilitiesFile::of(context.capabilities),
         capabilities_at_exec: Some(CapabilitiesFile::of(context.capabilities_at_exec)),
+        at_exec_unknown: context.at_exec_unknown,
         args: context.args.iter().map(ValueFile::of).collect(),
         returned: context.returned.as_ref().map(ValueFile::of),
     };

@@ -198,22 +198,26 @@ fn context() -> impl Strategy<Value = Context> {
     let processes = (process(), prop::collection::vec(process(), 0..4));
     let paths = (value(), value(), prop::collection::vec(prop::collection::vec(any::<u8>(), 1..9), 0..3));
     let args = (prop::collection::vec(value(), 0..5), prop::option::of(value()));
-    (processes, paths, any::<[[u32; 10]; 3]>(), (capabilities(), capabilities()), args).prop_map(
-        |(processes, paths, [namespaces, host_namespaces, namespaces_at_exec], capabilities, args)| Context {
-            process: processes.0,
-            ancestors: processes.1,
-            executable: paths.0,
-            parent_executable: paths.1,
-            followed: paths.2,
-            namespaces,
-            host_namespaces,
-            namespaces_at_exec,
-            capabilities: capabilities.0,
-            capabilities_at_exec: capabilities.1,
-            args: args.0,
-            returned: args.1,
-        },
-    )
+    (processes, paths, any::<[[u32; 10]; 3]>(), (capabilities(), capabilities(), any::<bool>()), args)
+        .prop_map(
+            |(processes, paths, [namespaces, host_namespaces, namespaces_at_exec], capabilities, args)| {
+                Context {
+                    process: processes.0,
+                    ancestors: processes.1,
+                    executable: paths.0,
+                    parent_executable: paths.1,
+                    followed: paths.2,
+                    namespaces,
+                    host_namespaces,
+                    namespaces_at_exec,
+                    capabilities: capabilities.0,
+                    capabilities_at_exec: capabilities.1,
+                    at_exec_unknown: capabilities.2,
+                    args: args.0,
+                    returned: args.1,
+                }
+            },
+        )
 }
 
 proptest! {

@@ -49,6 +49,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) capabilities_at_exec: Option<CapabilitiesFile>,
     #[serde(default)]
+    pub(super) at_exec_unknown: bool,
+    #[serde(default)]
     pub(super) args: Vec<ValueFile>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) returned: Option<ValueFile>,

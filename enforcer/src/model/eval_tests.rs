@@ -50,6 +50,7 @@ pub(in crate::model) fn of(value: Value) -> Context {
         namespaces_at_exec: [7; 10],
         capabilities: Capabilities::default(),
         capabilities_at_exec: Capabilities::default(),
+        at_exec_unknown: false,
         args: vec![argument(value)],
         returned: None,
     }

@@ -257,6 +257,17 @@ fn a_changed_namespace_is_one_that_differs_from_exec(
     assert_eq!(process(&sections, |context| context.namespaces_at_exec[3] = 1), Answer::decided(holds));
 }
 
+#[rstest]
+#[case("matchNamespaceChanges: [{operator: In, values: [Pid]}]", Answer::Undecided)]
+#[case("matchNamespaceChanges: [{operator: NotIn, values: [Pid]}]", Answer::Undecided)]
+#[case("matchCapabilityChanges: [{operator: NotIn, values: [CAP_BPF]}]", Answer::Undecided)]
+#[case("matchCapabilityChanges: [{operator: In, values: [CAP_BPF]}]", Answer::Undecided)]
+#[case("matchCapabilities: [{operator: NotIn, values: [CAP_BPF]}]", Answer::Yes)]
+#[case("matchNamespaces: [{namespace: Pid, operator: In, values: [host_ns]}]", Answer::Yes)]
+fn nothing_is_concluded_about_what_nobody_saw(#[case] sections: &str, #[case] expected: Answer) {
+    assert_eq!(process(sections, |context| context.at_exec_unknown = true), expected);
+}
+
 const INITIAL_USER: u32 = 0xEFFF_FFFD;
 
 #[rstest]

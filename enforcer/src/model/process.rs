@@ -81,6 +81,9 @@ pub(super) fn namespace(filter: &NamespaceFilter, context: &Context) -> Answer {
 
 /// One matchNamespaceChanges entry.
 pub(super) fn namespace_change(filter: &NamespaceChangeFilter, context: &Context) -> Answer {
+    if context.at_exec_unknown {
+        return Answer::Undecided;
+    }
     let changed = |namespace: &Namespace| {
         let position = position(*namespace);
         context.namespaces[position] != context.namespaces_at_exec[position]
@@ -90,20 +93,21 @@ pub(super) fn namespace_change(filter: &NamespaceChangeFilter, context: &Context
 
 /// One matchCapabilities entry.
 pub(super) fn capability(filter: &CapabilityFilter, context: &Context) -> Answer {
-    bits(filter, capability_bits(&context.capabilities, filter.set), context)
+    bits(filter, Some(capability_bits(&context.capabilities, filter.set)), context)
 }
 
 /// One matchCapabilityChanges entry.
 pub(super) fn capability_change(filter: &CapabilityFilter, context: &Context) -> Answer {
     let now = capability_bits(&context.capabilities, filter.set);
     let before = capability_bits(&context.capabilities_at_exec, filter.set);
-    bits(filter, now ^ before, context)
+    bits(filter, (!context.at_exec_unknown).then_some(now ^ before), context)
 }
 
-fn bits(filter: &CapabilityFilter, bits: u64, context: &Context) -> Answer {
+/// `bits`: what is compared, `None` when nobody knows it.
+fn bits(filter: &CapabilityFilter, bits: Option<u64>, context: &Context) -> Answer {
     let outside = context.namespaces[position(Namespace::User)] != INITIAL_USER_NAMESPACE;
     if filter.namespaced && !outside {
         return Answer::No;
     }
-    Answer::decided(bits & filter.mask != 0).negated_if(filter.negated)
+    bits.map_or(Answer::Undecided, |bits| Answer::decided(bits & filter.mask != 0).negated_if(filter.negated))
 }

@@ -131,8 +131,8 @@ codes! {
     /// The same action twice.
     DuplicateAction = "P040" Policy "action given twice",
 
-    /// A type that only a kernel function can be given, at a system call.
-    TypeAtSyscall = "P041" Policy "argument type that no system call has",
+    /// A type that only a kernel function can be given, at a system call or in a program.
+    TypeAtSyscall = "P041" Policy "argument type that no system call or program has",
     /// More mistakes than are worth listing.
     TooManyFindings = "P042" Policy "further mistakes not listed",
     /// A part of the processes that only a cluster can tell from the others.
@@ -145,7 +145,7 @@ codes! {
     OptionValue = "P046" Policy "value does not fit the option",
     /// A kind of list that nobody knows.
     UnknownListType = "P047" Policy "unknown kind of list",
-    /// A kind of list that this version does not implement.
+    /// A list with keys of another kind, or used where its kind has no meaning.
     UnsupportedListType = "P048" Policy "kind of list known, not supported here",
     /// A list that `lists` does not define.
     UnknownList = "P049" Policy "list that is not defined",
@@ -193,6 +193,10 @@ codes! {
     NeverReached = "P070" Policy "selector that is never reached",
     /// An event is wanted and not wanted.
     PostAndNoPost = "P071" Policy "Post and NoPost together",
+    /// None or several of `symbols`, `offsets` and `addrs`, or a path or place that cannot be one.
+    ProgramPlace = "P072" Policy "not a place in a program",
+    /// A pattern of functions that cannot be read.
+    ListPattern = "P073" Policy "pattern that cannot be read",
     /// The selectors of a hook need more than `FILTER_BYTES`.
     EncodingTooLarge = "S001" Encoding "selectors too large",
 
@@ -222,6 +226,12 @@ codes! {
     UnsupportedReading = "K012" Kernel "way of reading known, not supported here",
     /// A policy for a part of the processes that this version cannot tell from the others.
     UnsupportedScope = "K013" Kernel "scope known, not supported here",
+    /// Nothing that the kernel offers makes the call return an error here.
+    CannotRefuse = "K014" Kernel "call cannot be refused here",
+    /// The kernel has nothing that serves the hook.
+    HookNotServed = "K015" Kernel "hook not served by this kernel",
+    /// A rule that must be enforced in full would be enforced in part.
+    RequiredRule = "K016" Kernel "required rule enforced in part",
 }
 
 impl fmt::Display for Code {

@@ -6,9 +6,11 @@
 pub mod ast;
 pub mod code;
 pub mod diag;
+pub mod entry;
 pub mod escape;
 mod futile;
 pub mod names;
+pub mod pattern;
 mod raw;
 pub mod reference;
 pub mod render;

@@ -33,6 +33,8 @@ pub enum Domain {
 pub const COMPAT_SYSCALL_BIT: u64 = 1 << 31;
 /// What stands before the name of a system call of the 32-bit ABI.
 pub const COMPAT_ABI: &str = "i386/";
+/// What may stand before the name of a system call of the 64-bit ABI.
+const NATIVE_ABI: &str = "x64/";
 /// What stands before `sys_` in the kernel's names of the entries of both ABIs.
 const NATIVE_ENTRY: &str = "__x64_";
 const COMPAT_ENTRY: &str = "__ia32_";
@@ -245,7 +247,10 @@ fn system_call(name: &str) -> Option<u64> {
     }
     match name.strip_prefix(COMPAT_ABI).or_else(|| name.strip_prefix(COMPAT_ENTRY)) {
         Some(compat) => COMPAT_CALLS.get(plain(compat)).map(|number| number | COMPAT_SYSCALL_BIT),
-        None => NATIVE_CALLS.get(plain(name.strip_prefix(NATIVE_ENTRY).unwrap_or(name))).copied(),
+        None => {
+            let native = name.strip_prefix(NATIVE_ABI).or_else(|| name.strip_prefix(NATIVE_ENTRY));
+            NATIVE_CALLS.get(plain(native.unwrap_or(name))).copied()
+        }
     }
 }
 
@@ -359,6 +364,7 @@ mod tests {
     #[case(Domain::SystemCall, "i386/sys_write", Some(0x8000_0004))]
     #[case(Domain::SystemCall, "__x64_sys_write", Some(1))]
     #[case(Domain::SystemCall, "__ia32_sys_write", Some(0x8000_0004))]
+    #[case(Domain::SystemCall, "x64/sys_write", Some(1))]
     #[case(Domain::SystemCall, "wrote", None)]
     fn names_of_each_domain(#[case] domain: Domain, #[case] name: &str, #[case] expected: Option<u64>) {
         assert_eq!(domain.number(name), expected);

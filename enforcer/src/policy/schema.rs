@@ -45,6 +45,8 @@ pub(super) const SPEC: Schema = of(
         "tracepoints",
         "lsmhooks",
         "fentries",
+        "uprobes",
+        "usdts",
         "lists",
         "enforcers",
         "options",
@@ -54,7 +56,7 @@ pub(super) const SPEC: Schema = of(
         "hostSelector",
         "nodeSelector",
     ],
-    &["uprobes", "usdts", "loader"],
+    &["loader"],
 );
 
 pub(super) const KPROBE: Schema = of(
@@ -86,6 +88,31 @@ pub(super) const TRACEPOINT: Schema = of(
 pub(super) const LSM: Schema =
     of("a lsmhooks entry", &["hook", "args", "data", "selectors", "message", "tags"], &[]);
 
+pub(super) const UPROBE: Schema = of(
+    "a uprobes entry",
+    &[
+        "path",
+        "symbols",
+        "offsets",
+        "addrs",
+        "return",
+        "args",
+        "data",
+        "returnArg",
+        "returnArgAction",
+        "selectors",
+        "message",
+        "tags",
+    ],
+    &["btfPath", "refCtrOffsets", "binaryDigests", "ignore"],
+);
+
+pub(super) const USDT: Schema = of(
+    "a usdts entry",
+    &["path", "provider", "name", "args", "data", "selectors", "message", "tags"],
+    &["btfPath"],
+);
+
 pub(super) const IGNORE: Schema = of("ignore", &["callNotFound"], &[]);
 
 pub(super) const ARG: Schema = of(
@@ -104,6 +131,7 @@ pub(super) const SELECTOR: Schema = of(
     "a selector",
     &[
         "label",
+        "required",
         "matchPIDs",
         "matchBinaries",
         "matchParentBinaries",
@@ -176,6 +204,8 @@ pub const ALL: &[&Schema] = &[
     &FENTRY,
     &TRACEPOINT,
     &LSM,
+    &UPROBE,
+    &USDT,
     &IGNORE,
     &ARG,
     &DATA,
@@ -212,7 +242,7 @@ pub const MAX_TAGS: usize = 16;
 /// Most characters of `metadata.name`.
 pub const MAX_NAME_CHARS: usize = 63;
 /// Most steps of a `resolve` path.
-pub const MAX_RESOLVE_STEPS: usize = 10;
+pub const MAX_RESOLVE_STEPS: usize = quell_wire::limits::MAX_STEPS as usize;
 /// Most hooks of a policy, the functions of lists counted one by one.
 pub const MAX_HOOKS: usize = 1024;
 /// Most values that the hooks of a file may have together, where lists and macros repeat them.

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::ast::{
     Action, Arg, ArgFilter, ArgSource, ArgType, BinaryFilter, CapabilityFilter, Hook, HookPoint, NamespaceId,
-    Operator, OverrideMethod, Policy, Selector, TypeClass, Values,
+    Operator, OverrideMethod, Policy, Selector, TypeClass, UserPlace, Values,
 };
+use super::entry;
 use super::names::Domain;
 use super::schema::{API_VERSION, KIND, NAMESPACED_KIND};
-use super::validate::{HOST_NAMESPACE, SCOPES, SOURCES, SYSCALL_PREFIX, written_network, written_steps};
+use super::validate::{HOST_NAMESPACE, LIST_PREFIX, SCOPES, SOURCES, written_network, written_steps};
 
 /// The policy as a document of its own, without a document marker. Ends with a newline.
 #[must_use]
@@ -32,7 +33,8 @@ pub fn print(policy: &Policy) -> String {
         out.line(1, format_args!("enforcers:"));
         out.line(1, format_args!("- calls: [{}]", calls.join(", ")));
     }
-    for key in ["kprobes", "tracepoints", "lsmhooks", "fentries"] {
+    lists(&mut out, policy);
+    for key in ["kprobes", "tracepoints", "lsmhooks", "fentries", "uprobes", "usdts"] {
         let mut hooks = policy.hooks.iter().filter(|hook| hook.point.key() == key).peekable();
         if hooks.peek().is_some() {
             out.line(1, format_args!("{key}:"));
@@ -82,6 +84,7 @@ fn options(out: &mut Text, policy: &Policy) {
         let value = match method {
             OverrideMethod::FmodRet => "fmod-ret",
             OverrideMethod::OverrideReturn => "override-return",
+            OverrideMethod::Lsm => "lsm",
         };
         written.push(("override-method", value));
     }
@@ -97,11 +100,30 @@ fn options(out: &mut Text, policy: &Policy) {
     }
 }
 
+/// The lists that the kernel's functions are found by; all others are written out where they are used.
+fn lists(out: &mut Text, policy: &Policy) {
+    let mut written: Vec<&str> = Vec::new();
+    for hook in &policy.hooks {
+        let HookPoint::Functions { pattern, .. } = &hook.point else { continue };
+        let name = hook.name.value.strip_prefix(LIST_PREFIX).unwrap_or(&hook.name.value);
+        if written.contains(&name) {
+            continue;
+        }
+        if written.is_empty() {
+            out.line(1, format_args!("lists:"));
+        }
+        written.push(name);
+        out.line(1, format_args!("- name: {}", quoted(name)));
+        out.line(2, format_args!("type: generated_ftrace"));
+        out.line(2, format_args!("pattern: {}", quoted(pattern)));
+    }
+}
+
 fn hook(out: &mut Text, hook: &Hook) {
     let function = |out: &mut Text, function: &str, syscall: bool, returns: bool| {
         // The portable name where it was written, so that it stays one.
-        let portable = hook.name.value.strip_prefix("sys_").map(|plain| format!("{SYSCALL_PREFIX}{plain}"));
-        let written = portable.as_deref() == Some(function) && syscall;
+        let portable = entry::portable(&hook.name.value);
+        let written = portable.is_some_and(|portable| portable.function == function) && syscall;
         let name = if written { &hook.name.value } else { function };
         out.line(1, format_args!("- call: {}", quoted(name)));
         out.line(2, format_args!("syscall: {syscall}"));
@@ -116,6 +138,25 @@ fn hook(out: &mut Text, hook: &Hook) {
             out.flag(2, "raw", *raw);
         }
         HookPoint::Lsm { hook } => out.line(1, format_args!("- hook: {}", quoted(hook))),
+        HookPoint::Functions { returns, .. } => {
+            out.line(1, format_args!("- call: {}", quoted(&hook.name.value)));
+            out.line(2, format_args!("syscall: false"));
+            out.flag(2, "return", *returns);
+        }
+        HookPoint::Uprobe { path, place, returns } => {
+            out.line(1, format_args!("- path: {}", quoted(path)));
+            match place {
+                UserPlace::Symbol(symbol) => out.line(2, format_args!("symbols: [{}]", quoted(symbol))),
+                UserPlace::Offset(offset) => out.line(2, format_args!("offsets: [{offset}]")),
+                UserPlace::Address(address) => out.line(2, format_args!("addrs: [{address}]")),
+            }
+            out.flag(2, "return", *returns);
+        }
+        HookPoint::Usdt { path, provider, name } => {
+            out.line(1, format_args!("- path: {}", quoted(path)));
+            out.line(2, format_args!("provider: {}", quoted(provider)));
+            out.line(2, format_args!("name: {}", quoted(name)));
+        }
     }
     out.text(2, "message", hook.message.as_ref());
     if !hook.tags.is_empty() {
@@ -180,6 +221,7 @@ fn selector(out: &mut Text, selector: &Selector, hook: &Hook, data_start: usize)
         actions(out, "  matchReturnActions", &selector.return_actions, hook);
     }
     out.text(3, "label", selector.label.as_ref());
+    out.flag(3, "required", selector.required);
     if !selector.pids.is_empty() {
         out.line(3, format_args!("matchPIDs:"));
     }

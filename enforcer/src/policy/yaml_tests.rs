@@ -23,6 +23,7 @@ spec:
   lists:
   - {name: calls, type: syscalls, values: [sys_read, sys_write]}
   - {name: numbers, values: [1, "5:9", 0x20]}
+  - {name: "by \"name\"", type: generated_ftrace, pattern: '^vfs_\w+"$'}
   selectorsMacros:
     mine:
       matchPIDs:
@@ -44,6 +45,7 @@ spec:
     returnArgAction: Post
     selectors:
     - label: first
+      required: true
       macros: [mine]
       matchBinaries:
       - {operator: In, followChildren: true, values: [/usr/bin/tar]}
@@ -78,6 +80,11 @@ spec:
       matchReturnActions:
       - {action: NoPost}
     - {}
+  - {call: i386/sys_chown}
+  - {call: x64/sys_chown}
+  - {call: __ia32_compat_sys_openat}
+  - {call: 'list:by "name"', syscall: false, return: true}
+  - {call: 'list:by "name"', syscall: false}
   tracepoints:
   - subsystem: raw_syscalls
     event: sys_enter
@@ -106,6 +113,21 @@ spec:
     - matchArgs:
       - {args: [0, 1], operator: CapabilitiesGained}
       - {args: [0], operator: Mask, values: ["CAP_SYS_ADMIN,CAP_KILL", 1]}
+  uprobes:
+  - path: "/usr/bin/a \"b\""
+    symbols: [_ZN3fooEv, main]
+    return: true
+    returnArg: {type: int64, label: result}
+    args: [{index: 4, type: string}]
+    selectors:
+    - {matchArgs: [{args: [0], operator: Prefix, values: [a]}]}
+  - {path: /lib/libc.so.6, offsets: [0, 0xffffffffffffffff], tags: [libc]}
+  - {path: /lib/libc.so.6, addrs: [0x1139]}
+  usdts:
+  - path: /usr/bin/python3
+    provider: python
+    name: function__entry
+    args: [{index: 0, type: string}, {index: 1, type: char_buf, sizeArgIndex: 3}]
 "#;
 
 #[test]
@@ -120,11 +142,22 @@ fn everything_of_the_language_reads_back() {
         [
             "__x64_sys_read",
             "__x64_sys_write",
+            "__ia32_sys_chown16",
+            "__x64_sys_chown",
+            "__ia32_compat_sys_openat",
+            "/^vfs_\\w+\"$/",
+            "/^vfs_\\w+\"$/",
             "raw_syscalls/sys_enter",
             "sched/sched_switch",
             "socket_connect",
             "__x64_sys_capset",
             "security_capset",
+            "/usr/bin/a \"b\":_ZN3fooEv",
+            "/usr/bin/a \"b\":main",
+            "/lib/libc.so.6+0x0",
+            "/lib/libc.so.6+0xffffffffffffffff",
+            "/lib/libc.so.6@0x1139",
+            "/usr/bin/python3:python:function__entry",
         ]
     );
 }

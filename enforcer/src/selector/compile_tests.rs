@@ -1,7 +1,10 @@
 //! Constants and flags, number by number: the verifier deletes what these say is not used.
 
 use quell_wire::code::{Action as WireAction, ArgType as WireType, Operator};
-use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_SYSCALL, NO_SIZE_ARG};
+use quell_wire::hook::{
+    Convention, HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_TRACKED, HOOK_USER_MEMORY, NO_SIZE_ARG,
+};
+use quell_wire::limits::MAX_FOLLOWED;
 use quell_wire::read;
 use quell_wire::selector::{SELECTOR_ENFORCES, Section};
 use quell_wire::tree::{ActionTree, ValueTree};
@@ -37,7 +40,7 @@ fn the_constants_are_the_largest_numbers_of_the_policy() {
         operators: bits(&[Operator::Equal, Operator::Prefix, Operator::In].map(Operator::number)),
         types: bits(&[WireType::Fd, WireType::CharBuf, WireType::SizeT].map(WireType::number)),
         hook: 7,
-        flags: HOOK_SYSCALL,
+        flags: HOOK_USER_MEMORY,
         args: 3,
         selectors: 2,
         sections: u32::try_from(bits(&[Section::Pids, Section::Args, Section::Actions].map(Section::number)))
@@ -50,6 +53,9 @@ fn the_constants_are_the_largest_numbers_of_the_policy() {
         string_words: 3,
         actions: 2,
         filtered: 0b111,
+        targets: 1,
+        target_convention: [Convention::Syscall64.number(), 0, 0, 0],
+        return_type: WireType::Nop.number(),
         arg_type: [WireType::Fd.number(), WireType::CharBuf.number(), WireType::SizeT.number(), 0, 0],
         arg_index: [0, 1, 2, 0, 0],
         arg_size: [NO_SIZE_ARG, 2, NO_SIZE_ARG, 0, 0],
@@ -71,9 +77,9 @@ fn arguments_keep_their_place_in_the_function() {
 
 #[rstest]
 #[case("", 0)]
-#[case("followForks: true", HOOK_FOLLOW_FORKS)]
+#[case("followForks: true", HOOK_FOLLOW_FORKS | HOOK_TRACKED)]
 #[case("isNamespacePID: true", HOOK_NAMESPACE_PIDS)]
-#[case("followForks: true, isNamespacePID: true", HOOK_FOLLOW_FORKS | HOOK_NAMESPACE_PIDS)]
+#[case("followForks: true, isNamespacePID: true", HOOK_FOLLOW_FORKS | HOOK_TRACKED | HOOK_NAMESPACE_PIDS)]
 fn what_is_read_of_the_process_follows_from_match_pids(#[case] keys: &str, #[case] flags: u32) {
     let separator = if keys.is_empty() { "" } else { ", " };
     // In the last entry of the last selector: one flag anywhere is enough.
@@ -82,6 +88,43 @@ fn what_is_read_of_the_process_follows_from_match_pids(#[case] keys: &str, #[cas
          {{matchPIDs: [{{operator: In, values: [1]}}, {{operator: In, values: [1]{separator}{keys}}}]}}]}}"
     );
     assert_eq!(config(&text).flags, flags);
+}
+
+#[rstest]
+#[case("matchBinaries: [{operator: In, values: [/bin/sh]}]", false)]
+#[case("matchNamespaces: [{namespace: Pid, operator: In, values: [host_ns]}]", false)]
+#[case("matchCapabilities: [{operator: In, values: [CAP_KILL]}]", false)]
+#[case("matchBinaries: [{operator: NotIn, followChildren: true, values: [/bin/sh]}]", true)]
+#[case("matchNamespaceChanges: [{operator: In, values: [Pid]}]", true)]
+#[case("matchCapabilityChanges: [{type: Permitted, operator: In, values: [CAP_KILL]}]", true)]
+#[case("matchCapabilityChanges: [{type: Inheritable, operator: NotIn, values: [CAP_KILL]}]", true)]
+fn the_table_of_processes_is_asked_where_only_it_knows(#[case] section: &str, #[case] tracked: bool) {
+    let config = config(&format!("{{call: f, syscall: false, selectors: [{{{section}}}]}}"));
+    assert_eq!(config.flags & HOOK_TRACKED != 0, tracked);
+}
+
+/// Selectors with one followChildren entry each, all of different programs, and one more like the first.
+fn following(programs: u32) -> String {
+    let entry = |number| {
+        format!("{{matchBinaries: [{{operator: In, followChildren: true, values: [/bin/p{number}]}}]}}")
+    };
+    let entries: Vec<_> = (0..programs).chain([0]).map(entry).collect();
+    format!("{{call: f, syscall: false, selectors: [{}]}}", entries.join(", "))
+}
+
+#[test]
+fn every_followed_list_has_its_number_and_equal_lists_are_one() {
+    let config = config(&following(MAX_FOLLOWED));
+    assert_eq!(config.followed, MAX_FOLLOWED);
+    assert_eq!(config.followed_set, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(config.followed_bit, [0; 8], "given when the agent knows every policy");
+}
+
+#[test]
+fn more_followed_lists_than_there_is_room_for_are_refused_with_advice() {
+    let error = hook(&kprobe(&following(MAX_FOLLOWED + 1)), 0).unwrap_err();
+    assert_eq!(error, CompileError::TooManyFollowed { needed: 9 });
+    assert!(error.advice().contains("another hook"), "{}", error.advice());
 }
 
 #[test]

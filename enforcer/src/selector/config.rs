@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 
 use quell_wire::code::{ArgType as WireType, Operator, Subject};
-use quell_wire::hook::{HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_SYSCALL, HookConfig, NO_SIZE_ARG};
+use quell_wire::hook::{
+    Convention, HOOK_FOLLOW_FORKS, HOOK_NAMESPACE_PIDS, HOOK_NOTIFIES, HOOK_OVERRIDES, HOOK_RETURNS,
+    HOOK_TRACKED, HOOK_USER_MEMORY, HookConfig, NO_SIZE_ARG, Source,
+};
 use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, Section};
 use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
 
 use super::code::wire_type;
-use super::sets;
-use crate::policy::ast::{ArgSource, Hook, TypeClass};
+use super::{quick, sets};
+use crate::policy::ast::{Action, ArgSource, Hook, HookPoint, TypeClass};
+use crate::policy::entry;
 use quell_wire::sets::Sets;
 
 /// The constants of a hook with these selectors and sets.
@@ -17,7 +21,8 @@ pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets:
     let pids = || selectors.iter().flat_map(|selector| &selector.pids);
     let mut config = HookConfig {
         hook: number,
-        flags: if hook.point.is_syscall() { HOOK_SYSCALL } else { 0 },
+        targets: 1,
+        return_type: hook.returned.as_ref().map_or(WireType::Nop, |arg| wire_type(arg.ty)).number(),
         args: count(hook.args.len()),
         selectors: count(selectors.len()),
         sections: sections(selectors),
@@ -32,8 +37,19 @@ pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets:
         actions: most(selectors.iter().flat_map(|tree| [tree.actions.len(), tree.return_actions.len()])),
         ..HookConfig::default()
     };
+    config.target_convention[0] = convention(&hook.point).number();
+    config.flags |= flags(hook);
     if pids().any(|pid| pid.flags & PID_FOLLOW_FORKS != 0) {
-        config.flags |= HOOK_FOLLOW_FORKS;
+        config.flags |= HOOK_FOLLOW_FORKS | HOOK_TRACKED;
+    }
+    if entries(selectors).any(|entry| is_tracked(entry.subject)) {
+        config.flags |= HOOK_TRACKED;
+    }
+    let followed = followed(selectors);
+    config.followed = count(followed.len());
+    // More of them than there are slots were refused when the values were placed.
+    for (slot, set) in config.followed_set.iter_mut().zip(followed) {
+        *slot = set;
     }
     if pids().any(|pid| pid.flags & PID_NAMESPACE != 0) {
         config.flags |= HOOK_NAMESPACE_PIDS;
@@ -54,10 +70,72 @@ pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets:
         if let ArgSource::Argument(index) = arg.source {
             config.arg_index[position] = index.into();
         }
+        config.arg_source[position] = source(arg.source).number();
         config.arg_size[position] = arg.size_arg.map_or(NO_SIZE_ARG, u32::from);
         config.arg_size_bits[position] = size_bits(hook, arg.size_arg);
+        config.return_copies |= u32::from(arg.return_copy) << position;
+        config.kernel_args |= u32::from(arg.source == ArgSource::CurrentTask) << position;
     }
+    quick::set(&mut config, hook, selectors);
     config
+}
+
+/// Where the arguments of the point itself are; the plan may choose another target, with its own convention.
+fn convention(point: &HookPoint) -> Convention {
+    match point {
+        HookPoint::Kprobe { function, syscall: true, .. }
+        | HookPoint::Fentry { function, syscall: true, .. } => {
+            entry::convention(function).unwrap_or(Convention::Syscall64)
+        }
+        HookPoint::Tracepoint { raw: false, .. } => Convention::Record,
+        HookPoint::Usdt { .. } => Convention::StaticProbe,
+        _ => Convention::Function,
+    }
+}
+
+/// What the hook's own keys and actions ask for.
+fn flags(hook: &Hook) -> u32 {
+    let user =
+        hook.point.is_syscall() || matches!(hook.point, HookPoint::Uprobe { .. } | HookPoint::Usdt { .. });
+    let mut actions = hook.selectors.iter().flat_map(|selector| &selector.actions);
+    let flags = [
+        (user, HOOK_USER_MEMORY),
+        (hook.point.returns(), HOOK_RETURNS),
+        (actions.clone().any(|action| matches!(action, Action::Override(_))), HOOK_OVERRIDES),
+        (actions.any(|action| matches!(action, Action::NotifyEnforcer(_))), HOOK_NOTIFIES),
+    ];
+    flags.iter().filter(|(wanted, _)| *wanted).fold(0, |all, (_, flag)| all | flag)
+}
+
+/// Whether only the table of processes knows this of a process.
+const fn is_tracked(subject: Subject) -> bool {
+    matches!(
+        subject,
+        Subject::FollowedBinaries
+            | Subject::ChangedNamespaces
+            | Subject::ChangedPermitted
+            | Subject::ChangedEffective
+            | Subject::ChangedInheritable
+    )
+}
+
+/// The sets of executables whose descendants a filter asks for, by their numbers in this hook.
+pub(super) fn followed(selectors: &[SelectorTree]) -> BTreeSet<u32> {
+    let followed = entries(selectors).filter(|entry| entry.subject == Subject::FollowedBinaries);
+    let set = |entry: &EntryTree| match entry.values {
+        ValueTree::Set(set) => Some(set),
+        _ => None,
+    };
+    followed.filter_map(set).collect()
+}
+
+const fn source(source: ArgSource) -> Source {
+    match source {
+        ArgSource::Argument(_) => Source::Argument,
+        ArgSource::Returned => Source::Returned,
+        ArgSource::CurrentTask => Source::CurrentTask,
+        ArgSource::Registers => Source::Registers,
+    }
 }
 
 fn entries(selectors: &[SelectorTree]) -> impl Iterator<Item = &EntryTree> {

@@ -47,6 +47,9 @@ pub enum DecodeError {
         /// What is wrong.
         problem: Problem,
     },
+    /// A selector that is required and not there, or said to be so twice.
+    #[error("the required selectors are not positions of selectors, ascending from 0")]
+    Required,
     /// What the bytes say compiles to nothing.
     #[error("what the bytes say cannot be encoded")]
     Compile(#[from] CompileError),
@@ -81,9 +84,14 @@ pub fn hook(description: &HookDescription, compiled: &CompiledHook) -> Result<Ho
         let labelled = trees.iter().zip(&description.selectors).enumerate();
         let decoded = labelled.map(|(number, (tree, label))| {
             let selector = selector(&hook, tree, &compiled.sets, number)?;
-            Ok(Selector { label: label.clone(), ..selector })
+            let required = description.required.contains(&number);
+            Ok(Selector { label: label.clone(), required, ..selector })
         });
         hook.selectors = decoded.collect::<Result<_, DecodeError>>()?;
+    }
+    let ascending = description.required.is_sorted_by(|one, next| one < next);
+    if !ascending || description.required.last().is_some_and(|last| *last >= hook.selectors.len()) {
+        return Err(DecodeError::Required);
     }
     compare(&compile::hook(&hook, compiled.config.hook)?, compiled)?;
     Ok(hook)
@@ -93,6 +101,7 @@ pub fn hook(description: &HookDescription, compiled: &CompiledHook) -> Result<Ho
 fn compare(again: &CompiledHook, given: &CompiledHook) -> Result<(), DecodeError> {
     let mut config = given.config;
     config.agent_tgid = 0;
+    config.followed_bit = Default::default();
     config.flags &= !HOOK_MONITOR;
     let differs = |what| Err(DecodeError::Differs { what });
     if again.filter != given.filter {
@@ -126,6 +135,7 @@ fn selector(hook: &Hook, tree: &SelectorTree, sets: &Sets, number: usize) -> Res
     let pid = |(position, tree)| pid(tree).map_err(|problem| at(Section::Pids, position, problem));
     Ok(Selector {
         label: None,
+        required: false,
         pids: tree.pids.iter().enumerate().map(pid).collect::<Result<_, _>>()?,
         binaries: each(tree, number, Section::Binaries, |own| entry::binary(own, Subject::Executable, sets))?,
         parent_binaries: each(tree, number, Section::ParentBinaries, |own| {

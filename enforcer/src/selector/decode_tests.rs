@@ -69,6 +69,63 @@ spec:
       matchActions:
       - {action: Sigkill}
   - call: __x64_sys_getpid
+  - call: i386/sys_fstat
+    args: [{index: 0, type: fd}]
+  - call: list:reads
+    syscall: false
+    return: true
+    returnArg: {type: int64}
+    selectors:
+    - label: short
+      required: true
+      matchReturnArgs:
+      - {operator: LT, values: [16]}
+    - matchPIDs:
+      - {operator: In, values: [1]}
+    - required: true
+      matchActions:
+      - {action: NoPost}
+  tracepoints:
+  - subsystem: raw_syscalls
+    event: sys_enter
+    args:
+    - {index: 4, type: syscall64}
+    selectors:
+    - matchArgs:
+      - {args: [0], operator: InMap, values: ["list:calls"]}
+  - subsystem: sched
+    event: sched_process_exec
+    raw: true
+    args:
+    - {index: 2, type: linux_binprm}
+  lsmhooks:
+  - hook: file_open
+    selectors:
+    - matchActions:
+      - {action: Override, argError: EPERM}
+  uprobes:
+  - path: /bin/bash
+    symbols: [readline, main]
+    return: true
+    returnArg: {type: string}
+    args: [{index: 0, type: string}]
+    selectors:
+    - matchArgs:
+      - {index: 0, operator: Prefix, values: ["$ "]}
+  - path: /usr/lib/libc.so.6
+    offsets: [0, 0x1000, 18446744073709551615]
+  - path: /usr/lib/libc.so.6
+    addrs: [4096]
+  usdts:
+  - path: /usr/bin/python3
+    provider: python
+    name: function__entry
+    args: [{index: 0, type: string}, {index: 1, type: char_buf, sizeArgIndex: 3}]
+  lists:
+  - {name: reads, type: generated_ftrace, pattern: "^vfs_(read|readv)$"}
+  - {name: calls, type: syscalls, values: [x64/sys_dup, i386/sys_dup]}
+  options:
+  - {name: override-method, value: lsm}
 "#;
 
 fn parse(text: &str) -> Policy {
@@ -191,6 +248,24 @@ fn what_no_policy_compiles_to_is_refused_with_its_place() {
     assert!(refused(found).contains("the constants are not those"));
     let found = changed(|trees, _| drop(trees.pop()));
     assert!(refused(found).contains("2 selectors are described, 1 are in the bytes"));
+}
+
+#[rstest]
+#[case(vec![0, 2], true)]
+#[case(vec![], true)]
+#[case(vec![3], false)]
+#[case(vec![1, 0], false)]
+#[case(vec![1, 1], false)]
+fn required_rules_are_rules_of_the_hook(#[case] required: Vec<usize>, #[case] valid: bool) {
+    let policy = parse(EVERYTHING);
+    let hook = policy.hooks.iter().find(|hook| hook.name.value == "list:reads").unwrap();
+    let description = HookDescription { required: required.clone(), ..HookDescription::new(hook) };
+    let decoded = super::hook(&description, &compile::hook(hook, 0).unwrap());
+    let found = decoded.map(|hook| {
+        let all = hook.selectors.iter().enumerate().filter(|(_, selector)| selector.required);
+        all.map(|(at, _)| at).collect::<Vec<_>>()
+    });
+    assert_eq!(found, if valid { Ok(required) } else { Err(DecodeError::Required) });
 }
 
 #[test]

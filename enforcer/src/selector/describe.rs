@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::ast::{Arg, ArgSource, ArgType, Hook, HookPoint, Step};
+use crate::policy::ast::{Arg, ArgSource, ArgType, Hook, HookPoint, Step, UserPlace};
 use crate::policy::{Span, Spanned};
 
 /// A hook without its selectors.
@@ -21,6 +21,9 @@ pub struct HookDescription {
     pub returned: Option<ArgDescription>,
     /// Labels of its selectors; empty when the policy has none, although the bytes have one that always posts.
     pub selectors: Vec<Option<String>>,
+    /// `required`: positions of the selectors that are, ascending. No byte says it: it changes what a plan is worth, not what matches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<usize>,
     /// `message`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -46,6 +49,19 @@ pub enum Point {
     Tracepoint { subsystem: String, event: String, raw: bool },
     Lsm { hook: String },
     Fentry { function: String, syscall: bool, returns: bool },
+    Functions { pattern: String, returns: bool },
+    Uprobe { path: String, place: Place, returns: bool },
+    Usdt { path: String, provider: String, name: String },
+}
+
+/// Where in a file a uprobe is: a [`UserPlace`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the variants of UserPlace, which has the words")]
+pub enum Place {
+    Symbol(String),
+    Offset(u64),
+    Address(u64),
 }
 
 /// Where something to read comes from: an [`ArgSource`].
@@ -109,6 +125,7 @@ impl HookDescription {
             args: hook.args.iter().map(ArgDescription::new).collect(),
             returned: hook.returned.as_ref().map(ArgDescription::new),
             selectors: hook.selectors.iter().map(|selector| selector.label.clone()).collect(),
+            required: (0..hook.selectors.len()).filter(|at| hook.selectors[*at].required).collect(),
             message: hook.message.clone(),
             tags: hook.tags.clone(),
             may_be_missing: hook.may_be_missing,
@@ -142,6 +159,16 @@ fn point(point: &HookPoint) -> Point {
         HookPoint::Tracepoint { subsystem, event, raw } => Point::Tracepoint { subsystem, event, raw },
         HookPoint::Lsm { hook } => Point::Lsm { hook },
         HookPoint::Fentry { function, syscall, returns } => Point::Fentry { function, syscall, returns },
+        HookPoint::Functions { pattern, returns } => Point::Functions { pattern, returns },
+        HookPoint::Uprobe { path, place, returns } => {
+            let place = match place {
+                UserPlace::Symbol(symbol) => Place::Symbol(symbol),
+                UserPlace::Offset(offset) => Place::Offset(offset),
+                UserPlace::Address(address) => Place::Address(address),
+            };
+            Point::Uprobe { path, place, returns }
+        }
+        HookPoint::Usdt { path, provider, name } => Point::Usdt { path, provider, name },
     }
 }
 
@@ -154,6 +181,16 @@ impl Point {
             Self::Tracepoint { subsystem, event, raw } => HookPoint::Tracepoint { subsystem, event, raw },
             Self::Lsm { hook } => HookPoint::Lsm { hook },
             Self::Fentry { function, syscall, returns } => HookPoint::Fentry { function, syscall, returns },
+            Self::Functions { pattern, returns } => HookPoint::Functions { pattern, returns },
+            Self::Uprobe { path, place, returns } => {
+                let place = match place {
+                    Place::Symbol(symbol) => UserPlace::Symbol(symbol),
+                    Place::Offset(offset) => UserPlace::Offset(offset),
+                    Place::Address(address) => UserPlace::Address(address),
+                };
+                HookPoint::Uprobe { path, place, returns }
+            }
+            Self::Usdt { path, provider, name } => HookPoint::Usdt { path, provider, name },
         }
     }
 }

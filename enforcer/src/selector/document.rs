@@ -54,6 +54,7 @@ struct PolicyDescription {
 enum Method {
     FmodRet,
     OverrideReturn,
+    Lsm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +127,7 @@ pub fn encode(policy: &Policy) -> Result<Document, EncodeError> {
     let method = |method| match method {
         OverrideMethod::FmodRet => Method::FmodRet,
         OverrideMethod::OverrideReturn => Method::OverrideReturn,
+        OverrideMethod::Lsm => Method::Lsm,
     };
     let hooks = (0..).zip(&policy.hooks).map(|(number, hook)| {
         let compiled = compile::hook(hook, number);
@@ -219,6 +221,7 @@ impl Document {
         let method = |method| match method {
             Method::FmodRet => OverrideMethod::FmodRet,
             Method::OverrideReturn => OverrideMethod::OverrideReturn,
+            Method::Lsm => OverrideMethod::Lsm,
         };
         Ok(Policy {
             name: placeless(&self.policy.name),

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use quell_wire::limits::{
-    MAX_AFFIX_SET_BYTES, MAX_FILTERS, MAX_INLINE_WORDS, MAX_SEARCHES, MAX_SET_MEMBERS, MAX_SETS, MAX_VALUES,
-    SEARCH_WORDS,
+    MAX_AFFIX_SET_BYTES, MAX_FILTERS, MAX_FOLLOWED, MAX_INLINE_WORDS, MAX_SEARCHES, MAX_SET_MEMBERS,
+    MAX_SETS, MAX_VALUES, SEARCH_WORDS,
 };
 use quell_wire::selector::Section;
 use quell_wire::write::TooLarge;
@@ -121,6 +121,12 @@ pub enum CompileError {
         /// Sets it would take.
         needed: usize,
     },
+    /// Sets of executables whose descendants are followed.
+    #[error("the hook follows {needed} different lists of programs, at most {MAX_FOLLOWED} are possible")]
+    TooManyFollowed {
+        /// Lists it would take.
+        needed: usize,
+    },
     /// Members of sets of one kind.
     #[error("the hook's sets of {kind} have {members} members, at most {MAX_SET_MEMBERS} are possible")]
     TooManyMembers {
@@ -192,6 +198,10 @@ impl CompileError {
             }
             Self::TooManySets { .. } | Self::TooManyMembers { .. } => {
                 "move selectors to another hook of the same function, in another policy: the sets of one hook share a map"
+            }
+            Self::TooManyFollowed { .. } => {
+                "move selectors with followChildren to another hook of the same function, in another policy; entries with the \
+                 same values share a list"
             }
             Self::TooManySearches { .. } => {
                 "move selectors with SubString entries to another hook of the same function, in another policy"

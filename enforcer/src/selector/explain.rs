@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use quell_wire::hook::{HOOK_SYSCALL, NO_SIZE_ARG};
+use quell_wire::hook::{Convention, NO_SIZE_ARG};
 use quell_wire::read::{self, ReadError};
 use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, SELECTOR_ENFORCES, Section};
 use quell_wire::sets::Sets;
@@ -44,7 +44,8 @@ pub fn listing(point: &HookPoint, hook: &CompiledHook, monitored: bool) -> Resul
     let used = hook.filter.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
     let config = &hook.config;
     let mut out = String::new();
-    let (target, kind) = (point.target(), kind(point, config.flags & HOOK_SYSCALL != 0));
+    let at_syscall = [Convention::Syscall64, Convention::Syscall32].map(Convention::number);
+    let (target, kind) = (point.target(), kind(point, at_syscall.contains(&config.target_convention[0])));
     // Writing to a String cannot fail.
     let _ = writeln!(out, "hook {} {target} ({kind}), {used} of {} bytes", config.hook, hook.filter.len());
     let args = config.arg_type.iter().zip(config.arg_index).zip(config.arg_size);
@@ -70,6 +71,9 @@ const fn kind(point: &HookPoint, syscall: bool) -> &'static str {
         HookPoint::Tracepoint { raw: false, .. } => "tracepoint",
         HookPoint::Tracepoint { raw: true, .. } => "raw tracepoint",
         HookPoint::Lsm { .. } => "hook of the security modules",
+        HookPoint::Functions { .. } => "kernel functions by pattern",
+        HookPoint::Uprobe { .. } => "function of a program",
+        HookPoint::Usdt { .. } => "static probe of a program",
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 pub mod explain;
 pub mod host_namespaces;
 pub(crate) mod place;
+mod quick;
 mod search;
 pub mod set_document;
 mod sets;

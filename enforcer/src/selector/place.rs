@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use quell_wire::code::{Operator, Subject};
 use quell_wire::hook::SetKind;
 use quell_wire::limits::{
-    MAX_AFFIX_SET_BYTES, MAX_FILTERS, MAX_INLINE_WORDS, MAX_SEARCHES, MAX_SETS, MAX_VALUES,
+    MAX_AFFIX_SET_BYTES, MAX_FILTERS, MAX_FOLLOWED, MAX_INLINE_WORDS, MAX_SEARCHES, MAX_SETS, MAX_VALUES,
 };
 use quell_wire::selector::Section;
 use quell_wire::sets::Sets;
@@ -57,6 +57,10 @@ pub(super) fn place(selectors: &mut [SelectorTree]) -> Result<Sets, CompileError
         }
     }
     to_sets(selectors, &moved, &mut out)?;
+    let followed = config::followed(selectors).len();
+    if followed > MAX_FOLLOWED as usize {
+        return Err(CompileError::TooManyFollowed { needed: followed });
+    }
     Ok(out)
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::exit;
 
-use quell_scenarios::exit::BAD_ORDER;
+use quell_scenarios::exit::{BAD_ORDER, failure_line};
 use quell_scenarios::order::Order;
 use quell_scenarios::perform::perform;
 
@@ -25,6 +25,9 @@ fn main() {
         Ok(status) => exit(status),
         Err(error) => {
             eprintln!("subject: {error}");
+            if let Some((step, errno)) = error.failed_step() {
+                eprintln!("{}", failure_line(step, errno));
+            }
             exit(error.exit_status());
         }
     }

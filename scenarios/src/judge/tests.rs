@@ -8,7 +8,7 @@ use crate::record::Fault;
 use crate::scenario::ExpectedFault;
 
 fn performance(fate: ProcessFate, effect_happened: bool, untouched: bool) -> Performance {
-    Performance { fate, effect_happened, untouched, stderr: String::new() }
+    Performance { fate, effect_happened, untouched, failure: None, stderr: String::new() }
 }
 
 fn done() -> Performance {
@@ -28,6 +28,8 @@ fn expectation() -> Expectation {
         not_posted: 0,
         least_calls: 1,
         seen: Vec::new(),
+        refused: 0,
+        unsupported: Vec::new(),
         faults: Vec::new(),
     }
 }
@@ -61,8 +63,12 @@ fn killed_and_prevented() -> (Expectation, Record) {
             signal_failed: 0,
             killed: 1,
             kill_failed: 0,
+            refused: 0,
+            refuse_failed: 0,
+            unsupported: None,
             faults: vec![Fault { site: "user_string".into(), errno: 14, count: 3 }],
             recursion_misses: Some(0),
+            thrown_away: Vec::new(),
             lost_events: 0,
             events: 1,
             shown_events: Vec::new(),
@@ -80,6 +86,78 @@ fn survives() -> (Expectation, Record) {
     record.enforced = done();
     (record.matched, record.killed, record.events) = (0, 0, 0);
     (expect, record)
+}
+
+/// The call is refused and the process lives on to see it.
+fn refused() -> (Expectation, Record) {
+    let (mut expect, mut record) = killed_and_prevented();
+    expect.process = ExpectedProcess::Refused(1);
+    (expect.killed, expect.refused) = (0, 1);
+    record.enforced.fate = ProcessFate::Exited(exit::WRITE);
+    record.enforced.failure = Some((1, 1));
+    (record.killed, record.refused) = (0, 1);
+    (expect, record)
+}
+
+/// The agent does not take the policy, and nothing is attached.
+fn unsupported() -> (Expectation, Record) {
+    let record = Record::unsupported([done(), done(), done(), done()], "no bpf_override_return here".into());
+    (Expectation { unsupported: vec!["override".into()], ..expectation() }, record)
+}
+
+fn failures((expect, record): (Expectation, Record)) -> Vec<String> {
+    match judge(&expect, &record) {
+        Judgement::Passed => Vec::new(),
+        Judgement::Failed(failures) => failures,
+        Judgement::Broken(reason) => panic!("{reason}"),
+    }
+}
+
+#[test]
+fn a_refused_call_and_a_refused_policy_pass_as_expected() {
+    assert_eq!(failures(refused()), [""; 0]);
+    assert_eq!(failures(unsupported()), [""; 0]);
+}
+
+#[test]
+fn another_errno_is_not_the_refusal_that_was_asked_for() {
+    let (expect, mut record) = refused();
+    record.enforced.failure = Some((1, 13));
+    let found = failures((expect, record));
+    assert!(found.len() == 1 && found[0].contains("errno 1, but it saw 13 at step 1"), "{found:?}");
+}
+
+#[test]
+fn a_refused_call_whose_process_goes_on_is_none() {
+    let (expect, mut record) = refused();
+    record.enforced.fate = ProcessFate::Exited(0);
+    assert_eq!(failures((expect, record)).len(), 1);
+}
+
+#[test]
+fn a_refusal_that_nobody_counted_or_that_failed_is_told() {
+    let (expect, mut record) = refused();
+    (record.refused, record.refuse_failed) = (0, 1);
+    let found = failures((expect, record));
+    assert!(
+        found.len() == 2 && found[0].contains("`refused`") && found[1].contains("`refuse_failed`"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_policy_must_be_refused_for_the_reasons_that_are_expected() {
+    let (mut expect, record) = unsupported();
+    expect.unsupported.push("CONFIG_BPF_LSM".into());
+    let found = failures((expect.clone(), record));
+    assert!(found.len() == 1 && found[0].contains("should say `CONFIG_BPF_LSM`"), "{found:?}");
+    let found = failures((expect, survives().1));
+    assert!(found.iter().any(|text| text.contains("should be refused on this kernel")), "{found:?}");
+    let found = failures((survives().0, unsupported().1));
+    assert!(
+        found.iter().any(|text| text.contains("but it was refused: no bpf_override_return")),
+        "{found:?}"
+    );
 }
 
 /// The process dies of another signal.
@@ -202,7 +280,11 @@ fn judgement_survives_json() {
 }
 
 fn any_expectation() -> impl Strategy<Value = Expectation> {
-    let process = prop_oneof![Just(ExpectedProcess::Killed), Just(ExpectedProcess::Survives)];
+    let process = prop_oneof![
+        Just(ExpectedProcess::Killed),
+        Just(ExpectedProcess::Survives),
+        (1..3).prop_map(ExpectedProcess::Refused)
+    ];
     let effect = prop_oneof![Just(ExpectedEffect::Prevented), Just(ExpectedEffect::Happens)];
     (process, effect, 0..3_u64, 0..3_u64, 0..3_u64).prop_map(|(process, effect, matched, killed, events)| {
         Expectation { process, effect, matched, killed, events, ..expectation() }
@@ -219,15 +301,22 @@ fn any_fate() -> impl Strategy<Value = ProcessFate> {
 }
 
 fn any_performance() -> impl Strategy<Value = Performance> {
-    (any_fate(), any::<bool>(), any::<bool>())
-        .prop_map(|(fate, happened, untouched)| performance(fate, happened, untouched && !happened))
+    (any_fate(), any::<bool>(), any::<bool>(), prop::option::of((1..3_usize, 1..3))).prop_map(
+        |(fate, happened, untouched, failure)| Performance {
+            failure,
+            ..performance(fate, happened, untouched && !happened)
+        },
+    )
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
     let performances = (any_performance(), any_performance(), any_performance(), any_performance());
     let counters = (0..3_u64, 0..3_u64, 0..3_u64, 0..2_u64, prop::option::of(0..2_u64), 0..2_u64, 0..3_u64);
-    (performances, counters).prop_map(|((control_before, enforced, bystander, control_after), counters)| {
+    let refusals = (0..3_u64, 0..2_u64, prop::option::of(Just("no mechanism".to_owned())));
+    (performances, counters, refusals).prop_map(|(performances, counters, refusals)| {
+        let (control_before, enforced, bystander, control_after) = performances;
         let (calls, matched, killed, kill_failed, recursion_misses, lost_events, events) = counters;
+        let (refused, refuse_failed, unsupported) = refusals;
         Record {
             control_before,
             enforced,
@@ -245,8 +334,12 @@ fn any_record() -> impl Strategy<Value = Record> {
             signal_failed: 0,
             killed,
             kill_failed,
+            refused,
+            refuse_failed,
+            unsupported,
             faults: Vec::new(),
             recursion_misses,
+            thrown_away: Vec::new(),
             lost_events,
             events,
             shown_events: Vec::new(),
@@ -282,20 +375,26 @@ proptest! {
             performance.fate == ProcessFate::Exited(0) && performance.effect_happened
         };
         let fate = match expect.process {
-            ExpectedProcess::Killed => ProcessFate::Signalled(9),
-            ExpectedProcess::Survives => ProcessFate::Exited(0),
-            ExpectedProcess::Signalled(signal) => ProcessFate::Signalled(signal),
+            ExpectedProcess::Killed => record.enforced.fate == ProcessFate::Signalled(9),
+            ExpectedProcess::Survives => record.enforced.fate == ProcessFate::Exited(0),
+            ExpectedProcess::Signalled(signal) => record.enforced.fate == ProcessFate::Signalled(signal),
+            ExpectedProcess::Refused(errno) => {
+                matches!(record.enforced.fate, ProcessFate::Exited(status) if status != 0)
+                    && record.enforced.failure.is_some_and(|(_, seen)| seen == errno)
+            }
         };
         let effect = match expect.effect {
             ExpectedEffect::Happens => record.enforced.effect_happened,
             ExpectedEffect::Prevented => record.enforced.untouched && !record.enforced.effect_happened,
         };
         let as_expected = [&record.control_before, &record.bystander, &record.control_after].into_iter().all(unhindered)
-            && record.enforced.fate == fate
+            && fate
             && effect
             && record.calls > 0
             && (record.matched, record.killed, record.events) == (expect.matched, expect.killed, expect.events)
-            && (record.kill_failed, record.lost_events) == (0, 0)
+            && (record.kill_failed, record.refuse_failed, record.lost_events) == (0, 0, 0)
+            && record.refused == expect.refused
+            && record.unsupported.is_none()
             && record.recursion_misses.unwrap_or(0) == 0;
         prop_assert_eq!(passed, as_expected);
     }

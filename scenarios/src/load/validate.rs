@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::ScenarioFile;
+use super::expectation::{exceptions, expectation};
 use crate::effect::Effect;
-use crate::scenario::{ExpectedEffect, ExpectedProcess, TARGET};
+use crate::scenario::TARGET;
 use crate::step::{OpenFlag, Step};
 
 /// Everything that is wrong, each as a sentence that says what to do.
@@ -20,8 +21,14 @@ pub(super) fn complaints(file: &ScenarioFile) -> Vec<String> {
     arguments(file, &mut found);
     paths(file, &mut found);
     effect(file, &mut found);
-    expectation(file, &mut found);
+    expectation(&file.expect, acts_elsewhere(file), &mut found);
+    exceptions(file, &mut found);
     found
+}
+
+/// Whether another process than the subject acts, which may then die while the subject lives.
+pub(super) fn acts_elsewhere(file: &ScenarioFile) -> bool {
+    file.steps.iter().any(|step| matches!(step, Step::Orphan { .. }))
 }
 
 fn title_and_claims(file: &ScenarioFile, found: &mut Vec<String>) {
@@ -90,7 +97,10 @@ fn arguments(file: &ScenarioFile, found: &mut Vec<String>) {
                         found.push(format!("`{value}` is no number from -2^63 to 2^63-1"));
                     }
                 }
-                Step::Bind { to, .. } | Step::Connect { to, .. } | Step::SendTo { to, .. } => {
+                Step::Bind { to, .. }
+                | Step::BindPort { to, .. }
+                | Step::Connect { to, .. }
+                | Step::SendTo { to, .. } => {
                     let to = to.replace(TARGET, target);
                     if to.parse::<std::net::SocketAddr>().is_err() {
                         found.push(format!(
@@ -100,7 +110,8 @@ fn arguments(file: &ScenarioFile, found: &mut Vec<String>) {
                 }
                 _ => {}
             }
-            if let Step::Connect { length: Some(length), .. } = step
+            if let Step::Connect { length: Some(length), .. } | Step::BindPort { length: Some(length), .. } =
+                step
                 && !(28..=128).contains(length)
             {
                 found.push(format!("the length {length} of an address is not from 28 to 128"));
@@ -127,8 +138,9 @@ fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
                     found.push(format!("`{place}` {index}: a flag is given twice"));
                 }
             }
-            Step::Write { .. } | Step::WriteAt { .. } | Step::WriteParts { .. } if !open => {
-                found.push(format!("`{place}` {index}: open a file before writing to it"));
+            Step::RingCreate { .. } | Step::Receive { .. } => open = true,
+            step if uses_file(step) && !open => {
+                found.push(format!("`{place}` {index}: open a file before using it"));
             }
             Step::Socket { .. } => socket = true,
             Step::Bind { .. }
@@ -136,6 +148,9 @@ fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
             | Step::Connect { .. }
             | Step::ConnectNobody { .. }
             | Step::SendTo { .. }
+            | Step::Send { .. }
+            | Step::WriteSocket { .. }
+            | Step::BindName { .. }
             | Step::RenameDevice { .. }
                 if !socket =>
             {
@@ -147,12 +162,48 @@ fn steps(steps: &[Step], place: &str, found: &mut Vec<String>) {
                 }
                 self::steps(then, "then", found);
             }
+            Step::Orphan { then } => self::steps(then, "then", found),
+            Step::Thread { then } => {
+                if !then.iter().all(needs_no_child) {
+                    found.push(format!("`{place}` {index}: a thread can only open, write and execve"));
+                }
+                self::steps(then, "then", found);
+            }
             _ => {}
         }
         if step.texts().iter().any(|text| text.contains('\0')) {
             found.push(format!("`{place}` {index}: a NUL byte can't be given to the kernel"));
         }
     }
+}
+
+/// Steps that make no other process: a child of a process with several threads may do next to nothing.
+const fn needs_no_child(step: &Step) -> bool {
+    matches!(step, Step::Open { .. } | Step::Write { .. } | Step::WriteAt { .. } | Step::Execve { .. })
+}
+
+/// Steps on the opened file.
+fn uses_file(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Write { .. }
+            | Step::WriteAt { .. }
+            | Step::WriteParts { .. }
+            | Step::WriteBlock { .. }
+            | Step::SubmitWrite { .. }
+            | Step::RingWrite { .. }
+            | Step::ShortWrite { .. }
+            | Step::StoreMapped { .. }
+            | Step::Resize { .. }
+            | Step::Allocate { .. }
+            | Step::SpliceIn { .. }
+            | Step::SpliceOut { .. }
+            | Step::SendFileFrom { .. }
+            | Step::SendFileOut { .. }
+            | Step::CopyRangeFrom { .. }
+            | Step::Read { .. }
+            | Step::Duplicate {}
+    )
 }
 
 fn paths(file: &ScenarioFile, found: &mut Vec<String>) {
@@ -186,6 +237,9 @@ fn paths(file: &ScenarioFile, found: &mut Vec<String>) {
         }
     }
     for prepared in &file.files {
+        if prepared.directory && (!prepared.content.is_empty() || prepared.path.starts_with('/')) {
+            found.push(format!("`files` {}: a directory is empty and in the work directory", prepared.path));
+        }
         if prepared.link_to_subject && !prepared.content.is_empty() {
             found.push(format!("`files` {}: a link to the subject has no content", prepared.path));
         }
@@ -199,19 +253,27 @@ fn effect(file: &ScenarioFile, found: &mut Vec<String>) {
     for effect in &file.effect {
         let text = match effect {
             Effect::PipeReceived { data } => data,
-            Effect::DatagramReceived { at, .. } | Effect::ConnectionMade { at } => at,
+            Effect::DatagramReceived { at, .. }
+            | Effect::ConnectionMade { at }
+            | Effect::StreamReceived { at, .. } => at,
             Effect::FileEquals { path, .. }
             | Effect::FileContains { path, .. }
             | Effect::FileIsEmpty { path }
             | Effect::Exists { path }
-            | Effect::NotExists { path } => path,
+            | Effect::NotExists { path }
+            | Effect::ModeIs { path, .. }
+            | Effect::OwnerIs { path, .. }
+            | Effect::AttributeIs { path, .. } => path,
         };
         if !text.contains(TARGET) {
             found.push(format!(
                 "`effect` {effect:?} does not mention {TARGET}: the act's effect would be taken for the bystander's"
             ));
         }
-        if let Effect::DatagramReceived { at, .. } | Effect::ConnectionMade { at } = effect {
+        if let Effect::DatagramReceived { at, .. }
+        | Effect::ConnectionMade { at }
+        | Effect::StreamReceived { at, .. } = effect
+        {
             for target in [&file.target.act, &file.target.bystander] {
                 let at = at.replace(TARGET, target);
                 if at.parse::<std::net::SocketAddr>().is_err() {
@@ -222,35 +284,5 @@ fn effect(file: &ScenarioFile, found: &mut Vec<String>) {
         if matches!(effect, Effect::FileContains { text, .. } if text.is_empty()) {
             found.push("`file_contains` with an empty text holds always".into());
         }
-    }
-}
-
-fn expectation(file: &ScenarioFile, found: &mut Vec<String>) {
-    let expect = &file.expect;
-    if matches!(expect.process, ExpectedProcess::Signalled(_))
-        && (expect.signalled == 0 || expect.matched == 0)
-    {
-        found.push("a process that dies of a signal needs `matched` and `signalled` of at least 1".into());
-    }
-    if !expect.seen.is_empty() && u64::try_from(expect.seen.len()) != Ok(expect.events) {
-        found.push("`seen` has to say something of every event, or of none".into());
-    }
-    if expect.seen.len() > crate::run::SHOWN_EVENTS {
-        found.push(format!("`seen` is compared with the first {} events", crate::run::SHOWN_EVENTS));
-    }
-    if expect.rate_limited + expect.not_posted > expect.matched {
-        found.push("`rate_limited` and `not_posted` are matches: they can't be more than `matched`".into());
-    }
-    if expect.process == ExpectedProcess::Killed && (expect.killed == 0 || expect.matched == 0) {
-        found.push("a killed process needs `matched` and `killed` of at least 1".into());
-    }
-    if expect.process == ExpectedProcess::Survives && expect.killed > 0 {
-        found.push("a surviving process can't go with `killed` above 0".into());
-    }
-    if expect.killed > expect.matched {
-        found.push("`killed` can't be above `matched`".into());
-    }
-    if expect.effect == ExpectedEffect::Prevented && expect.matched == 0 {
-        found.push("an effect can't be prevented without a match".into());
     }
 }

@@ -6,8 +6,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, SockaddrIn6,
-    SockaddrLike, UnixAddr, bind, connect, listen, sendto, socket,
+    SockaddrLike, UnixAddr, bind, connect, listen, send, sendto, socket,
 };
+use nix::unistd::write;
 
 use super::PerformError;
 use super::steps::Place;
@@ -53,6 +54,16 @@ impl Sockets {
                 let sent =
                     sendto(socket.as_raw_fd(), data.as_bytes(), &*to, MsgFlags::empty()).map_err(failed)?;
                 place.whole(sent, data.len())
+            }
+            Step::Send { data } => {
+                let sent = send(socket.as_raw_fd(), data.as_bytes(), MsgFlags::empty()).map_err(failed)?;
+                place.whole(sent, data.len())
+            }
+            Step::WriteSocket { data } => {
+                place.whole(write(socket, data.as_bytes()).map_err(failed)?, data.len())
+            }
+            Step::BindName { path } => {
+                bind(socket.as_raw_fd(), &UnixAddr::new(path.as_str()).map_err(failed)?).map_err(failed)
             }
             Step::RenameDevice { from, to } => raw::rename_device(socket, from, to).map_err(failed),
             // Every other step is performed where files are.

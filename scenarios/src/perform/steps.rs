@@ -9,22 +9,23 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::{Mode, SFlag, mknod};
+use nix::sys::stat::Mode;
 use nix::sys::time::TimeSpec;
 use nix::sys::uio::{pwrite, writev};
 use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
-use nix::unistd::{AccessFlags, access, execve, execveat, unlink, write};
+use nix::unistd::{dup, execve, execveat, read, write};
 
-use super::PerformError;
 use super::network::Sockets;
+use super::witnessed::Witness;
+use super::{PerformError, data, names, orphan, pass, thread, witnessed};
 use crate::order::Order;
-use crate::raw;
 use crate::step::{NamespaceKind, OpenFlag, Step};
 use crate::untouched;
+use crate::{marker, raw};
 
 /// Performs all of them, or those before the first that fails.
 pub(super) fn perform(steps: &[Step]) -> Result<(), PerformError> {
-    let mut hands = Hands { file: None, sockets: Sockets::default() };
+    let mut hands = Hands { file: None, sockets: Sockets::default(), witnesses: Vec::new() };
     steps.iter().enumerate().try_for_each(|(index, step)| hands.perform(&Place { index, step }))
 }
 
@@ -33,6 +34,8 @@ pub(super) fn perform(steps: &[Step]) -> Result<(), PerformError> {
 struct Hands {
     file: Option<OwnedFd>,
     sockets: Sockets,
+    /// Children that wait for the end of the subject.
+    witnesses: Vec<Witness>,
 }
 
 /// Which step of the list it is: for errors.
@@ -42,7 +45,12 @@ pub(super) struct Place<'a> {
     step: &'a Step,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// What is to be done.
+    pub(super) fn step(&self) -> &'a Step {
+        self.step
+    }
+
     /// The system call failed.
     pub(super) fn failed(&self, errno: Errno) -> PerformError {
         PerformError::Step { index: self.index, step: self.step.clone(), errno }
@@ -76,7 +84,7 @@ impl Place<'_> {
         }
     }
 
-    fn c_string(&self, text: &str) -> Result<CString, PerformError> {
+    pub(super) fn c_string(&self, text: &str) -> Result<CString, PerformError> {
         CString::new(text).map_err(|_| PerformError::NulInString { index: self.index })
     }
 }
@@ -99,7 +107,7 @@ impl Hands {
                 place.whole(written, data.len())?;
             }
             Step::WriteParts { parts, short: true } => {
-                let written = raw::write_parts_short(self.opened(place)?, parts).map_err(failed)?;
+                let written = raw::short::write_parts(self.opened(place)?, parts).map_err(failed)?;
                 place.whole(written, parts.iter().map(String::len).sum())?;
             }
             Step::WriteParts { parts, .. } => {
@@ -112,15 +120,6 @@ impl Hands {
                 let written = write(io::stdout().as_fd(), data.as_bytes()).map_err(failed)?;
                 place.whole(written, data.len())?;
             }
-            Step::Unlink { path } => unlink(path.as_str()).map_err(failed)?,
-            Step::Rename { from, to } => do_rename(from, to).map_err(failed)?,
-            Step::Mkfifo { path } => {
-                mknod(path.as_str(), SFlag::S_IFIFO, OWNER, 0).map_err(failed)?;
-            }
-            Step::Look { path } => match access(path.as_str(), AccessFlags::F_OK) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(failed(errno)),
-            },
             Step::Execve { path, in_memory, then } => do_execve(place, path, *in_memory, then)?,
             Step::ExecveRefused { path } => {
                 let path = place.c_string(path)?;
@@ -147,7 +146,58 @@ impl Hands {
                 let flags = namespaces.iter().fold(CloneFlags::empty(), |all, kind| all | clone_flag(*kind));
                 unshare(flags).map_err(failed)?;
             }
+            Step::Read { length } => {
+                let length = usize::try_from(*length).ok().filter(|length| *length <= READ_BYTES);
+                let mut buffer = vec![0; length.ok_or_else(|| place.bad_argument())?];
+                read(self.opened(place)?, &mut buffer).map_err(failed)?;
+            }
+            Step::Orphan { then } => orphan::perform(then).map_err(failed)?,
+            Step::Thread { then } => thread::perform(then).map_err(failed)?,
+            Step::Duplicate {} => self.file = Some(dup(self.opened(place)?).map_err(failed)?),
+            Step::Receive { path, flags } => {
+                self.file = Some(pass::receive(path, flags).map_err(failed)?);
+            }
+            Step::Marker { number, text } => {
+                let number = number.parse().map_err(|_| place.bad_argument())?;
+                marker::call(number, &place.c_string(text)?);
+            }
+            Step::VmsplicePipe { data } => data::vmsplice_out(data, place)?,
+            Step::WriteBlock { .. }
+            | Step::SubmitWrite { .. }
+            | Step::RingWrite { .. }
+            | Step::ShortWrite { .. }
+            | Step::StoreMapped { .. }
+            | Step::Resize { .. }
+            | Step::Allocate { .. }
+            | Step::SpliceIn { .. }
+            | Step::SpliceOut { .. }
+            | Step::SendFileFrom { .. }
+            | Step::SendFileOut { .. }
+            | Step::CopyRangeFrom { .. } => self.witnesses.extend(data::perform(self.opened(place)?, place)?),
+            Step::BindPort { .. }
+            | Step::KillOther { .. }
+            | Step::MountOver { .. }
+            | Step::HostName { .. }
+            | Step::WriteMemory { .. }
+            | Step::Fork { .. } => self.witnesses.extend(witnessed::perform(place)?),
+            Step::Unlink { .. }
+            | Step::ShortUnlink { .. }
+            | Step::Rename { .. }
+            | Step::Mkfifo { .. }
+            | Step::Look { .. }
+            | Step::Truncate { .. }
+            | Step::Link { .. }
+            | Step::Symlink { .. }
+            | Step::Mkdir { .. }
+            | Step::Rmdir { .. }
+            | Step::Chmod { .. }
+            | Step::Chown { .. }
+            | Step::SetAttribute { .. } => drop(names::perform(place)?),
+            Step::RingCreate { .. } => self.file = names::perform(place)?,
             Step::RenameDevice { .. }
+            | Step::Send { .. }
+            | Step::WriteSocket { .. }
+            | Step::BindName { .. }
             | Step::Socket { .. }
             | Step::Bind { .. }
             | Step::Listen {}
@@ -163,13 +213,22 @@ impl Hands {
     }
 }
 
-const OWNER: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+/// What a `read` step reads at most.
+const READ_BYTES: usize = 4096;
+
+/// Permissions of what a step makes.
+pub(super) const OWNER: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// In what memory a path is passed.
 #[derive(Clone, Copy)]
 enum Name {
     Resident,
     Untouched,
+}
+
+/// `openat` with exactly these flags.
+pub(super) fn plain_open(path: &str, flags: &[OpenFlag]) -> nix::Result<OwnedFd> {
+    do_open(path, flags, Name::Resident)
 }
 
 fn do_open(path: &str, flags: &[OpenFlag], name: Name) -> nix::Result<OwnedFd> {
@@ -182,17 +241,13 @@ fn do_open(path: &str, flags: &[OpenFlag], name: Name) -> nix::Result<OwnedFd> {
             OpenFlag::Creat => OFlag::O_CREAT,
             OpenFlag::Excl => OFlag::O_EXCL,
             OpenFlag::Trunc => OFlag::O_TRUNC,
+            OpenFlag::Direct => OFlag::O_DIRECT,
         }
     });
     match name {
         Name::Resident => open(path, flags, OWNER),
         Name::Untouched => untouched::open(path, flags, OWNER),
     }
-}
-
-/// `std::fs::rename` is the plain `rename` system call, which nix does not offer.
-fn do_rename(from: &str, to: &str) -> nix::Result<()> {
-    std::fs::rename(from, to).map_err(|error| error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw))
 }
 
 fn do_execve(place: &Place<'_>, path: &str, in_memory: bool, then: &[Step]) -> Result<(), PerformError> {

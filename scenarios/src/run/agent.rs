@@ -1,5 +1,6 @@
 //! The agent under test, used exactly as a user would: spawned, awaited by its readiness message, ended by SIGTERM.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram;
@@ -17,8 +18,9 @@ use crate::lab::{Deadlines, LabPaths};
 use crate::scenario::{Mode, Scenario};
 
 const AGENT: &str = "the agent";
-/// Enough of an error to see what it was.
-const STDERR_TAIL_LINES: usize = 20;
+/// Enough of an error to see what it was: a refused policy is told in diagnostics of about twenty lines each, and a scenario may
+/// expect a word of the first.
+const STDERR_TAIL_LINES: usize = 80;
 /// A readiness message is a few lines; longer ones are cut by the kernel, the first line is enough.
 const MESSAGE_BYTES: usize = 4096;
 
@@ -83,6 +85,8 @@ impl Agent {
                 Mode::Enforce => ["--mode", "enforce"],
                 Mode::Monitor => ["--mode", "monitor"],
             })
+            .args(scenario.without.iter().flat_map(|feature| ["--without", feature]))
+            .args(scenario.btf.iter().flat_map(|file| [OsStr::new("--btf"), file.as_os_str()]))
             .arg("--report")
             .arg(&files.report)
             .env("NOTIFY_SOCKET", &files.notify)

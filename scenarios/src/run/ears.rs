@@ -2,7 +2,7 @@
 //!
 //! What is sent over the loopback device has arrived when the sending call returns, so that nobody has to wait.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
 
 use super::error::RunError;
@@ -31,7 +31,7 @@ impl Ears {
                     });
                     ears.datagrams.push((at.clone(), socket.map_err(RunError::file("listen on", at))?));
                 }
-                Effect::ConnectionMade { at } => {
+                Effect::ConnectionMade { at } | Effect::StreamReceived { at, .. } => {
                     let listener = TcpListener::bind(at).and_then(|listener| {
                         listener.set_nonblocking(true)?;
                         Ok(listener)
@@ -54,8 +54,18 @@ impl Ears {
             }
         }
         for (at, listener) in self.connections {
-            while ready(listener.accept()).map_err(RunError::file("accept on", &at))?.is_some() {
-                arrived.connections.push(at.clone());
+            while let Some((mut stream, _)) =
+                ready(listener.accept()).map_err(RunError::file("accept on", &at))?
+            {
+                let mut bytes = Vec::new();
+                // Whoever connected is gone, so that this ends.
+                match stream.read_to_end(&mut bytes) {
+                    // It went without reading what nobody sent: what it sent has come all the same.
+                    Err(error) if error.kind() != ErrorKind::ConnectionReset => {
+                        return Err(RunError::file("read", &at)(error));
+                    }
+                    _ => arrived.connections.push((at.clone(), bytes)),
+                }
             }
         }
         Ok(arrived)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::RunError;
 use crate::record::Fault;
 
-const REPORT_VERSION: u64 = 1;
+const REPORT_VERSION: u64 = 2;
 
 /// Report and events of one agent.
 #[derive(Debug)]
@@ -76,6 +76,12 @@ struct Counters {
     kill_failed: u64,
     signalled: u64,
     signal_failed: u64,
+    refused: u64,
+    refuse_failed: u64,
+    kept: u64,
+    returned: u64,
+    returns_missed: u64,
+    return_rejected: u64,
 }
 
 /// `null` says that the kernel does not count; a missing field says nothing and is an error.
@@ -99,6 +105,8 @@ pub(super) struct Totals {
     pub(super) not_posted: u64,
     pub(super) signalled: u64,
     pub(super) signal_failed: u64,
+    pub(super) refused: u64,
+    pub(super) refuse_failed: u64,
     pub(super) lost: u64,
     pub(super) killed: u64,
     pub(super) kill_failed: u64,
@@ -138,12 +146,21 @@ impl Report {
             matched: sum(|counters| counters.matched),
             decided: sum(|counters| counters.matched + counters.unreadable),
             reported: sum(|counters| {
-                counters.posted + counters.lost + counters.rate_limited + counters.not_posted
+                // A match that is kept until its function returns is counted when it does, or when that is missed.
+                let waiting = counters.kept.saturating_sub(counters.returned + counters.returns_missed);
+                counters.posted
+                    + counters.lost
+                    + counters.rate_limited
+                    + counters.not_posted
+                    + counters.return_rejected
+                    + waiting
             }),
             rate_limited: sum(|counters| counters.rate_limited),
             not_posted: sum(|counters| counters.not_posted),
             signalled: sum(|counters| counters.signalled),
             signal_failed: sum(|counters| counters.signal_failed),
+            refused: sum(|counters| counters.refused),
+            refuse_failed: sum(|counters| counters.refuse_failed),
             // Wherever an event was lost, its absence proves nothing.
             lost: sum(|counters| counters.lost) + self.undecodable_events + self.unwritten_events,
             killed: sum(|counters| counters.killed),
@@ -154,10 +171,9 @@ impl Report {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Event {
-    process_kprobe: Option<HookEvent>,
-}
+/// The kinds of events that hooks post; those about processes as such belong to no hook.
+const HOOK_EVENTS: [&str; 5] =
+    ["process_kprobe", "process_tracepoint", "process_lsm", "process_uprobe", "process_usdt"];
 
 #[derive(Debug, Deserialize)]
 struct HookEvent {
@@ -175,8 +191,9 @@ pub(super) fn parse_events(text: &str) -> Result<Vec<AgentEvent>, RunError> {
     for (index, line) in text.lines().enumerate() {
         let error = |source| RunError::Event { line: index + 1, source };
         let json: serde_json::Value = serde_json::from_str(line).map_err(error)?;
-        let event = Event::deserialize(&json).map_err(error)?;
-        events.extend(event.process_kprobe.map(|hook| AgentEvent { pid: hook.process.pid, json }));
+        let Some(hook) = HOOK_EVENTS.iter().find_map(|kind| json.get(kind)) else { continue };
+        let pid = HookEvent::deserialize(hook).map_err(error)?.process.pid;
+        events.push(AgentEvent { pid, json });
     }
     Ok(events)
 }
@@ -191,14 +208,15 @@ mod tests {
         format!(
             r#"{{"call":"f","mechanism":"kprobe","recursion_misses":{misses},"counters":{{"calls":5,"own":1,"process_rejected":0,
             "filter_rejected":1,"aborted":0,"matched":2,"posted":2,"lost":1,"killed":{killed},"kill_failed":1,"unreadable":1,
-            "rate_limited":2,"not_posted":3,"signalled":4,"signal_failed":5}}}}"#
+            "rate_limited":2,"not_posted":3,"signalled":4,"signal_failed":5,"refused":6,"refuse_failed":7,
+            "kept":9,"returned":4,"returns_missed":2,"return_rejected":1}}}}"#
         )
     }
 
     #[test]
     fn totals_are_sums_over_every_hook_of_every_policy() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}},{{"name":"b","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
+            r#"{{"version":2,"policies":[{{"name":"a","hooks":[{},{}]}},{{"name":"b","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
             hook("1", 1),
             hook("0", 2),
             hook("4", 4)
@@ -209,11 +227,13 @@ mod tests {
             aborted: 0,
             matched: 6,
             decided: 9,
-            reported: 24,
+            reported: 36,
             rate_limited: 6,
             not_posted: 9,
             signalled: 12,
             signal_failed: 15,
+            refused: 18,
+            refuse_failed: 21,
             lost: 3,
             killed: 7,
             kill_failed: 3,
@@ -225,7 +245,7 @@ mod tests {
     #[test]
     fn events_lost_behind_the_ring_are_lost_too() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":3,"unwritten_events":5}}"#,
+            r#"{{"version":2,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":3,"unwritten_events":5}}"#,
             hook("0", 1)
         );
         assert_eq!(Report::parse(&text).unwrap().totals().lost, 9);
@@ -234,7 +254,7 @@ mod tests {
     #[test]
     fn one_kernel_that_does_not_count_misses_makes_their_sum_unknown() {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{},{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
+            r#"{{"version":2,"policies":[{{"name":"a","hooks":[{},{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
             hook("null", 1),
             hook("0", 2)
         );
@@ -244,7 +264,7 @@ mod tests {
     #[test]
     fn missing_miss_count_is_an_error() {
         let text =
-            format!(r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#, hook("0", 1))
+            format!(r#"{{"version":2,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#, hook("0", 1))
                 .replace(r#""recursion_misses":0,"#, "");
         assert!(matches!(Report::parse(&text), Err(RunError::Report(_))));
     }
@@ -255,7 +275,7 @@ mod tests {
     #[case(r#","unwritten_events":0"#)]
     fn missing_counter_is_an_error(#[case] counter: &str) {
         let text = format!(
-            r#"{{"version":1,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
+            r#"{{"version":2,"policies":[{{"name":"a","hooks":[{}]}}],"faults":[],"undecodable_events":0,"unwritten_events":0}}"#,
             hook("0", 1)
         );
         assert!(Report::parse(&text).is_ok());
@@ -266,14 +286,14 @@ mod tests {
 
     #[test]
     fn report_of_another_generation_is_refused_by_its_number() {
-        let error = Report::parse(r#"{"version":2,"everything":"else"}"#).unwrap_err();
-        assert!(matches!(error, RunError::ReportVersion { found: 2, expected: 1 }));
+        let error = Report::parse(r#"{"version":3,"everything":"else"}"#).unwrap_err();
+        assert!(matches!(error, RunError::ReportVersion { found: 3, expected: 2 }));
     }
 
     #[test]
     fn report_without_hooks_is_refused() {
         let error =
-            Report::parse(r#"{"version":1,"policies":[{"name":"a","hooks":[]}],"faults":[],"undecodable_events":0,"unwritten_events":0}"#).unwrap_err();
+            Report::parse(r#"{"version":2,"policies":[{"name":"a","hooks":[]}],"faults":[],"undecodable_events":0,"unwritten_events":0}"#).unwrap_err();
         assert!(matches!(error, RunError::ReportWithoutHooks));
     }
 

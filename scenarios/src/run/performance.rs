@@ -1,7 +1,9 @@
 //! One performance: start the subject in its place, let it go, wait for its end, look for the effect.
 
 use std::collections::BTreeSet;
-use std::io::{PipeReader, Read};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -114,14 +116,24 @@ impl<'lab> Stage<'lab> {
     /// Looks for the effect. Must be called before anybody else touches the files.
     pub(super) fn observe(&self, acted: &Acted, prepared: &Prepared) -> Result<Performance, RunError> {
         let mut effect_happened = true;
+        // Attributes of the trusted kind are listed for few, and read by all: what was looked for is asked for by name.
+        let mut attribute_set = false;
         for effect in &self.effect {
             let holds = effect
                 .holds(&acted.arrived)
                 .map_err(RunError::file("look at", effect.path().unwrap_or("what arrived")))?;
             effect_happened &= holds;
+            attribute_set |= holds && matches!(effect, Effect::AttributeIs { .. });
         }
-        let untouched = acted.arrived.is_empty() && prepared.untouched(&self.paths)?;
-        Ok(Performance { fate: acted.fate, effect_happened, untouched, stderr: acted.stderr.clone() })
+        let untouched = acted.arrived.is_empty() && !attribute_set && prepared.untouched(&self.paths)?;
+        let failure = exit::failure(&acted.stderr);
+        Ok(Performance {
+            fate: acted.fate,
+            effect_happened,
+            untouched,
+            failure,
+            stderr: acted.stderr.clone(),
+        })
     }
 
     /// A PID namespace with nobody in it but its pid 1, who waits at the gate.
@@ -147,12 +159,13 @@ impl<'lab> Stage<'lab> {
         let gate = Gate::open(&gate_path)?;
         let pipe = |source| RunError::Process { what: "make a pipe for", process: SUBJECT, source };
         let (stdout, stdout_end) = std::io::pipe().map_err(pipe)?;
-        let (stderr, stderr_end) = std::io::pipe().map_err(pipe)?;
+        // No pipe: a policy on pipes must leave the subject its word about what failed.
+        let (stderr, stderr_end) = UnixStream::pair().map_err(pipe)?;
         // The ends given away are closed here with the command, so that reading ends when the last process does.
         let mut child = Owned(
             self.command(order)?
                 .stdout(stdout_end)
-                .stderr(stderr_end)
+                .stderr(OwnedFd::from(stderr_end))
                 .spawn()
                 .map_err(RunError::process("start", SUBJECT))?,
         );
@@ -206,13 +219,13 @@ impl<'lab> Stage<'lab> {
     }
 }
 
-fn bytes(mut pipe: PipeReader) -> Result<Vec<u8>, RunError> {
+fn bytes(mut pipe: impl Read) -> Result<Vec<u8>, RunError> {
     let mut all = Vec::new();
     pipe.read_to_end(&mut all).map_err(RunError::process("read a pipe of", SUBJECT))?;
     Ok(all)
 }
 
-fn text(pipe: PipeReader) -> Result<String, RunError> {
+fn text(pipe: impl Read) -> Result<String, RunError> {
     Ok(String::from_utf8_lossy(&bytes(pipe)?).trim_end().to_owned())
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::error::RunError;
-use crate::effect::name_exists;
+use crate::effect::{PERMISSIONS, name_exists};
 use crate::lab::LabPaths;
 use crate::scenario::{FileSystem, Scenario};
 
@@ -20,6 +20,8 @@ enum Initial {
     File(Vec<u8>),
     /// The same, and may be executed.
     Executable(Vec<u8>),
+    /// An empty directory of the work directory.
+    Directory,
     /// A symbolic link to the subject.
     Link(PathBuf),
     /// A file of the machine, with the content that it had when the run began.
@@ -58,6 +60,8 @@ impl Prepared {
                     Initial::Machine(content)
                 } else if file.link_to_subject {
                     Initial::Link(lab.subject.clone())
+                } else if file.directory {
+                    Initial::Directory
                 } else if file.executable {
                     Initial::Executable(scenario.fill(&file.content, target).into_bytes())
                 } else {
@@ -76,14 +80,15 @@ impl Prepared {
                 Initial::Absent => remove(path)?,
                 Initial::File(content) => {
                     remove(path)?;
-                    std::fs::write(path, content).map_err(RunError::file("write", path))?;
+                    write(path, content, ORDINARY)?;
+                }
+                Initial::Directory => {
+                    remove(path)?;
+                    std::fs::create_dir(path).map_err(RunError::file("create", path))?;
                 }
                 Initial::Executable(content) => {
                     remove(path)?;
-                    std::fs::write(path, content).map_err(RunError::file("write", path))?;
-                    let permissions = Permissions::from_mode(0o755);
-                    std::fs::set_permissions(path, permissions)
-                        .map_err(RunError::file("let be executed", path))?;
+                    write(path, content, EXECUTABLE)?;
                 }
                 Initial::Link(to) => {
                     remove(path)?;
@@ -100,13 +105,10 @@ impl Prepared {
         for path in paths {
             let same = match self.initial.get(path).unwrap_or(&Initial::Absent) {
                 Initial::Absent => !name_exists(path).map_err(RunError::file("look at", path))?,
-                Initial::File(content) | Initial::Executable(content) | Initial::Machine(content) => {
-                    match std::fs::read(path) {
-                        Ok(now) => now == *content,
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                        Err(error) => return Err(RunError::file("read", path)(error)),
-                    }
-                }
+                Initial::File(content) => holds(path, content)? && is_as_made(path, ORDINARY)?,
+                Initial::Executable(content) => holds(path, content)? && is_as_made(path, EXECUTABLE)?,
+                Initial::Machine(content) => holds(path, content)?,
+                Initial::Directory => path.is_dir(),
                 Initial::Link(to) => std::fs::read_link(path).is_ok_and(|now| now == *to),
             };
             if !same {
@@ -121,7 +123,11 @@ impl Prepared {
         // Taken out one by one, so that dropping does not repeat what is done.
         while let Some((path, initial)) = self.initial.pop_first() {
             match initial {
-                Initial::Absent | Initial::File(_) | Initial::Executable(_) | Initial::Link(_) => {
+                Initial::Absent
+                | Initial::File(_)
+                | Initial::Executable(_)
+                | Initial::Directory
+                | Initial::Link(_) => {
                     remove(&path)?;
                 }
                 Initial::Machine(content) => put_back(&path, &content)?,
@@ -138,8 +144,45 @@ impl Drop for Prepared {
     }
 }
 
+/// Permissions of prepared files.
+const ORDINARY: u32 = 0o644;
+const EXECUTABLE: u32 = 0o755;
+
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), RunError> {
+    std::fs::write(path, content).map_err(RunError::file("write", path))?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(RunError::file("set the permissions of", path))
+}
+
+/// Whether the file has this content; one that is gone has not.
+fn holds(path: &Path, content: &[u8]) -> Result<bool, RunError> {
+    match std::fs::read(path) {
+        Ok(now) => Ok(now == *content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(RunError::file("read", path)(error)),
+    }
+}
+
+/// Whether permissions, owner and attributes are those of a file that [`write`] has just made.
+fn is_as_made(path: &Path, mode: u32) -> Result<bool, RunError> {
+    let metadata = std::fs::symlink_metadata(path).map_err(RunError::file("look at", path))?;
+    let names = match rustix::fs::llistxattr(path, &mut [0_u8; 0]) {
+        Ok(length) => length,
+        // No attributes at all on this file system.
+        Err(rustix::io::Errno::NOTSUP) => 0,
+        Err(error) => return Err(RunError::file("list the attributes of", path)(error.into())),
+    };
+    let ours = nix::unistd::geteuid().as_raw();
+    Ok(metadata.mode() & PERMISSIONS == mode && metadata.uid() == ours && names == 0)
+}
+
 fn remove(path: &Path) -> Result<(), RunError> {
-    match std::fs::remove_file(path) {
+    // A directory that a scenario makes or prepares is empty: what is not is an error.
+    let outcome = match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir(path),
+        _ => std::fs::remove_file(path),
+    };
+    match outcome {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RunError::file("remove", path)(error)),
         _ => Ok(()),
     }

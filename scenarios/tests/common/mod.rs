@@ -8,7 +8,7 @@ use quell_scenarios::effect::Effect;
 use quell_scenarios::lab::{Deadlines, LabPaths};
 use quell_scenarios::scenario::{
     Expectation, ExpectedEffect, ExpectedProcess, FileSystem, Mode, Policy, Position, PreparedFile, Scenario,
-    Target,
+    Target, Tier,
 };
 use quell_scenarios::step::{OpenFlag, Step};
 
@@ -17,8 +17,12 @@ pub(crate) const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n";
 
 /// A lab whose agent behaves as `agent` says; it vanishes with the folder.
 pub(crate) fn lab(dir: &Path, agent: &str) -> LabPaths {
-    for name in ["tmpfs", "ext4", "none", "root/etc"] {
+    for name in FileSystem::ALL.map(FileSystem::name).into_iter().chain(["root/etc", "root/proc/sys/kernel"])
+    {
         std::fs::create_dir_all(dir.join(name)).unwrap();
+    }
+    for setting in ["core_pattern", "domainname"] {
+        std::fs::write(dir.join("root/proc/sys/kernel").join(setting), "before\n").unwrap();
     }
     std::fs::write(dir.join("root/etc/passwd"), PASSWD).unwrap();
     let quell = dir.join(agent);
@@ -26,9 +30,7 @@ pub(crate) fn lab(dir: &Path, agent: &str) -> LabPaths {
     LabPaths {
         quell,
         subject: env!("CARGO_BIN_EXE_subject").into(),
-        tmpfs: dir.join("tmpfs"),
-        ext4: dir.join("ext4"),
-        none: dir.join("none"),
+        work: dir.to_owned(),
         rootfs: dir.join("root"),
         scratch: dir.join("scratch"),
         deadlines: Deadlines {
@@ -47,6 +49,7 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
         claims: vec!["C-99".into()],
         policy: Policy { file: "policies/none.yaml".into(), text: "read by nobody".into() },
         filesystems: vec![FileSystem::Tmpfs],
+        tier: Tier::Gate,
         position: Position::Host,
         mode: Mode::Enforce,
         target: Target { act: "target".into(), bystander: "neighbour".into() },
@@ -54,6 +57,7 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
             path: "$target".into(),
             content: "before\n".into(),
             link_to_subject: false,
+            directory: false,
             executable: false,
         }],
         steps: vec![
@@ -74,7 +78,12 @@ pub(crate) fn slow_write(pause_ms: u32) -> Scenario {
             not_posted: 0,
             least_calls: 1,
             seen: Vec::new(),
+            refused: 0,
+            unsupported: Vec::new(),
             faults: Vec::new(),
         },
+        except: Vec::new(),
+        without: Vec::new(),
+        btf: None,
     }
 }

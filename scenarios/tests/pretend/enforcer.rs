@@ -70,20 +70,29 @@ fn main() {
     let (calls, misses) = match name.as_str() {
         "idle" => (0, "0"),
         "skipped" => (1, "2"),
+        // The folder of the lab outlives a performance, and knows of the first.
+        "skipped-once" => (1, if first_time(&scratch) { "2" } else { "0" }),
         _ => (1 + count, "null"),
     };
     let rejected = calls - count;
     let text = format!(
-        r#"{{"version":1,"policies":[{{"name":"p","hooks":[{{"call":"f","mechanism":"none","recursion_misses":{misses},
+        r#"{{"version":2,"policies":[{{"name":"p","hooks":[{{"call":"f","mechanism":"none","recursion_misses":{misses},
         "counters":{{"calls":{calls},"own":0,"process_rejected":0,"filter_rejected":{rejected},"aborted":0,"matched":{count},"posted":{count},
         "lost":0,"killed":{count},"kill_failed":0,"unreadable":0,
-        "rate_limited":0,"not_posted":0,"signalled":0,"signal_failed":0}}}}]}}],"faults":[],
+        "rate_limited":0,"not_posted":0,"signalled":0,"signal_failed":0,"refused":0,"refuse_failed":0,
+        "kept":0,"returned":0,"returns_missed":0,"return_rejected":0}}}}]}}],"faults":[],
         "undecodable_events":0,"unwritten_events":0}}"#
     );
     std::fs::write(report, text).expect("write the report");
     if name == "ends-badly" {
         exit(5);
     }
+}
+
+/// Whether no agent of this lab has asked before.
+fn first_time(scratch: &str) -> bool {
+    let mark = Path::new(scratch).with_extension("asked");
+    std::fs::File::create_new(mark).is_ok()
 }
 
 /// Kills subjects of this lab until SIGTERM comes, and says which.

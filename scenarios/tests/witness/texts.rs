@@ -193,6 +193,7 @@ fn call(ty: ArgType, name: &str, files: &mut Vec<PreparedFile>) -> Vec<Step> {
                 path: path.clone(),
                 content: "no program\n".into(),
                 link_to_subject: false,
+                directory: false,
                 executable: true,
             });
             vec![Step::ExecveRefused { path }]

@@ -7,7 +7,7 @@ use std::{fs, thread, time::Duration};
 use anyhow::Context as _;
 use vmtest_proto::{CellReport, PROTOCOL_VERSION, ToHost, encode};
 
-use crate::port::Port;
+use crate::{port::Port, spoil};
 
 const PARAMETER: &str = "quell.bad=";
 
@@ -35,6 +35,9 @@ pub(crate) enum Bad {
     Noisy,
     /// Speaks another version of the protocol.
     WrongVersion,
+    /// Performs its cell, and spoils its machine afterwards as far as it can: programs, files, clock, memory. When it is then
+    /// asked for another cell, it says so.
+    Spoil,
 }
 
 const NAMES: &[(&str, Bad)] = &[
@@ -47,6 +50,7 @@ const NAMES: &[(&str, Bad)] = &[
     ("foreign", Bad::Foreign),
     ("noisy", Bad::Noisy),
     ("wrong-version", Bad::WrongVersion),
+    ("spoil", Bad::Spoil),
 ];
 
 impl Bad {
@@ -82,6 +86,12 @@ impl Bad {
             Self::Mute => sleep_for_ever(),
             Self::Panic => crash_the_kernel(),
             Self::InitExit => std::process::exit(3),
+            Self::Spoil if spoil::is_spoilt()? => {
+                port.send(&ToHost::Fatal {
+                    reason: "this machine was spoilt by an earlier cell".to_owned(),
+                })?;
+                sleep_for_ever()
+            }
             Self::Noisy => port.send_raw(b"noise \xF5Q between frames\r\n\xFF"),
             _ => Ok(()),
         }
@@ -94,6 +104,7 @@ impl Bad {
         verdict: &ToHost,
     ) -> anyhow::Result<()> {
         match self {
+            Self::Spoil => spoil::spoil(),
             Self::Double => port.send(verdict),
             Self::Foreign => port.send(&ToHost::Verdict {
                 cell: "no/such-cell@none".to_owned(),

@@ -1,7 +1,9 @@
 //! Has `quell-differential` compare the reference model with the evaluator in this kernel, line by line: a comparison takes
-//! minutes under emulation, and a guest that says nothing for that long would be given up.
+//! minutes under emulation, and a guest that says nothing for that long would be given up. Or has it load policies by two loaders.
 
 use std::{
+    ffi::OsString,
+    fs,
     io::{BufRead, BufReader, Read},
     path::Path,
     process::{Command, Stdio},
@@ -12,6 +14,8 @@ use anyhow::Context as _;
 
 /// Where the image has it.
 const PROGRAM: &str = "/lab/quell-differential";
+/// Where the image has policies to load.
+const POLICIES: &str = "/lab/policies";
 
 /// Runs it; whether it found no difference, and what it said beside its lines.
 pub(crate) fn run(
@@ -19,11 +23,31 @@ pub(crate) fn run(
     seed: u64,
     heard: &mut dyn FnMut(serde_json::Value) -> anyhow::Result<()>,
 ) -> anyhow::Result<(bool, String)> {
+    let words = ["kernel", "--format", "json", "--cases", &cases.to_string(), "--seed", &seed.to_string()];
+    ask(words.map(OsString::from), heard)
+}
+
+/// Has every policy of the image loaded by two loaders.
+pub(crate) fn load(
+    heard: &mut dyn FnMut(serde_json::Value) -> anyhow::Result<()>,
+) -> anyhow::Result<(bool, String)> {
+    let mut policies = Vec::new();
+    for entry in fs::read_dir(POLICIES).with_context(|| format!("failed to read {POLICIES}"))? {
+        policies.push(entry.with_context(|| format!("failed to read {POLICIES}"))?.path().into_os_string());
+    }
+    policies.sort();
+    ask(["load", "--format", "json"].map(OsString::from).into_iter().chain(policies), heard)
+}
+
+fn ask(
+    words: impl IntoIterator<Item = OsString>,
+    heard: &mut dyn FnMut(serde_json::Value) -> anyhow::Result<()>,
+) -> anyhow::Result<(bool, String)> {
     if !Path::new(PROGRAM).exists() {
         return Ok((false, format!("{PROGRAM} is not in this image")));
     }
     let mut child = Command::new(PROGRAM)
-        .args(["kernel", "--format", "json", "--cases", &cases.to_string(), "--seed", &seed.to_string()])
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

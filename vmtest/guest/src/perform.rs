@@ -1,6 +1,6 @@
 //! One cell: what arrived as JSON becomes a scenario, the scenario crate runs it, and what it saw goes back as JSON.
 
-use std::error::Error;
+use std::{error::Error, fs};
 
 use anyhow::Context as _;
 use quell_scenarios::{
@@ -11,7 +11,10 @@ use quell_scenarios::{
 };
 use vmtest_proto::CellReport;
 
-use crate::{children, session::Task};
+use crate::{children, mounts, session::Task};
+
+/// The phase before which a cell is held.
+pub(crate) const ACT: &str = "act";
 
 /// Performs the cell. Whatever is left running afterwards is ended, and makes the cell worthless: it may have acted,
 /// or been acted upon, at any moment.
@@ -32,6 +35,13 @@ fn record(task: &Task<'_>, progress: &mut dyn FnMut(&str)) -> anyhow::Result<ser
         serde_json::from_value(task.scenario.clone()).context("failed to read the scenario")?;
     let file_system: FileSystem =
         serde_json::from_value(task.file_system.clone()).context("failed to read the file system")?;
+    if !matches!(file_system, FileSystem::None | FileSystem::Procfs) {
+        let table = fs::read_to_string("/proc/mounts").context("failed to read /proc/mounts")?;
+        anyhow::ensure!(
+            mounts::is_mounted(file_system.name(), &table),
+            "{file_system} is not mounted in this guest"
+        );
+    }
     let record: Record = run(&scenario, file_system, &LabPaths::guest(), &mut |phase| progress(name(phase)))
         .map_err(|error| anyhow::anyhow!(with_causes(&error)))?;
     serde_json::to_value(&record).context("failed to write the record")
@@ -42,7 +52,7 @@ fn name(phase: Phase) -> &'static str {
     match phase {
         Phase::ControlBefore => "control before",
         Phase::Attach => "attach",
-        Phase::Act => "act",
+        Phase::Act => ACT,
         Phase::Observe => "observe",
         Phase::Bystander => "bystander",
         Phase::Detach => "detach",

@@ -1,9 +1,13 @@
 //! The control port: frames over the second serial line.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Read, Write},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::OpenOptionsExt,
+    },
+    path::Path,
 };
 
 use anyhow::Context as _;
@@ -37,10 +41,26 @@ impl Port<File> {
     }
 }
 
+impl<S: AsFd> AsFd for Port<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
 impl<S: Read + Write> Port<S> {
     /// Frames over `stream`.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, decoder: Decoder::new() }
+    }
+
+    /// Takes requests from a file, if it is there, before any that arrive.
+    pub(crate) fn foretell(&mut self, path: &Path) -> anyhow::Result<()> {
+        match fs::read(path) {
+            Ok(bytes) => self.decoder.push(&bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("failed to read {}", path.display())),
+        }
+        Ok(())
     }
 
     /// Sends one message.
@@ -57,13 +77,24 @@ impl<S: Read + Write> Port<S> {
     /// Waits for the next message; the host, not the guest, watches the clock.
     pub(crate) fn receive(&mut self) -> anyhow::Result<ToGuest> {
         loop {
-            if let Some(message) = self.decoder.next_message() {
+            if let Some(message) = self.take() {
                 return Ok(message);
             }
-            let mut bytes = [0; 4096];
-            let count = self.stream.read(&mut bytes).context("failed to read from the control port")?;
-            anyhow::ensure!(count > 0, "the host closed the control port");
-            self.decoder.push(&bytes[..count]);
+            self.read()?;
         }
+    }
+
+    /// A message that has arrived in full.
+    pub(crate) fn take(&mut self) -> Option<ToGuest> {
+        self.decoder.next_message()
+    }
+
+    /// Waits for bytes.
+    pub(crate) fn read(&mut self) -> anyhow::Result<()> {
+        let mut bytes = [0; 4096];
+        let count = self.stream.read(&mut bytes).context("failed to read from the control port")?;
+        anyhow::ensure!(count > 0, "the host closed the control port");
+        self.decoder.push(&bytes[..count]);
+        Ok(())
     }
 }

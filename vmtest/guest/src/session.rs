@@ -1,11 +1,14 @@
 //! The conversation with the host: one cell after the other, exactly one verdict each.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    os::fd::AsFd,
+};
 
 use serde_json::Value;
 use vmtest_proto::{CellReport, ToGuest, ToHost};
 
-use crate::{bad::Bad, compare, facts, port::Port};
+use crate::{bad::Bad, begin, bench, compare, exec, facts, perform::ACT, plans, port::Port};
 
 /// What is performed: file system, scenario, and where to say which phase was reached.
 pub(crate) struct Task<'a> {
@@ -19,20 +22,25 @@ pub(crate) struct Task<'a> {
 pub(crate) type Perform<'a> = dyn FnMut(&Task<'_>, &mut dyn FnMut(&str)) -> CellReport + 'a;
 
 /// Answers the host until it says power-off.
-pub(crate) fn serve<S: Read + Write>(
+pub(crate) fn serve<S: Read + Write + AsFd>(
     port: &mut Port<S>,
     bad: Bad,
     perform: &mut Perform<'_>,
 ) -> anyhow::Result<()> {
     loop {
         match port.receive()? {
-            ToGuest::Run { cell, file_system, scenario } => {
+            ToGuest::Run { cell, file_system, scenario, mut hold } => {
                 bad.before_cell(port)?;
                 let mut unsent = None;
                 let report =
                     perform(&Task { file_system: &file_system, scenario: &scenario }, &mut |phase: &str| {
+                        let mut said = Ok(());
+                        if hold && phase == ACT {
+                            hold = false;
+                            said = begin::wait_for_go(port, &cell);
+                        }
                         let progress = ToHost::Progress { cell: cell.clone(), phase: phase.to_owned() };
-                        if let Err(error) = port.send(&progress) {
+                        if let Err(error) = said.and_then(|()| port.send(&progress)) {
                             unsent.get_or_insert(error);
                         }
                     });
@@ -49,6 +57,22 @@ pub(crate) fn serve<S: Read + Write>(
                     compare::run(cases, seed, &mut |line| port.send(&ToHost::Difference { line }))?;
                 port.send(&ToHost::Compared { agree, errors })?;
             }
+            ToGuest::Load => {
+                let (agree, errors) = compare::load(&mut |line| port.send(&ToHost::Difference { line }))?;
+                port.send(&ToHost::Compared { agree, errors })?;
+            }
+            ToGuest::Plans { policies, without } => {
+                plans::ask(&policies, &without, &mut |answer| port.send(&answer))?;
+            }
+            ToGuest::Exec(request) => {
+                bad.before_cell(port)?;
+                exec::run(port, &request)?;
+            }
+            // What the host had sent before it heard that the program is over.
+            ToGuest::Input(_) | ToGuest::InputEnd | ToGuest::SlotTaken { .. } | ToGuest::Resize(_) => {}
+            ToGuest::Bench(request) => bench::measure(&request, &mut |answer| port.send(&answer))?,
+            ToGuest::Begin { .. } => anyhow::bail!("the host said begin twice"),
+            ToGuest::GoOn { .. } => anyhow::bail!("the host said go on, and no cell is held"),
             ToGuest::PowerOff => return port.send(&ToHost::Bye),
         }
     }
@@ -83,7 +107,11 @@ mod tests {
     }
 
     fn run(cell: &str) -> ToGuest {
-        ToGuest::Run { cell: cell.to_owned(), file_system: json!("tmpfs"), scenario: json!("a") }
+        held(cell, false)
+    }
+
+    fn held(cell: &str, hold: bool) -> ToGuest {
+        ToGuest::Run { cell: cell.to_owned(), file_system: json!("tmpfs"), scenario: json!("a"), hold }
     }
 
     fn progress(cell: &str) -> ToHost {

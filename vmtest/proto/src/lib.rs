@@ -4,10 +4,21 @@
 //! anything may be among them: kernel messages, noise of an early boot, half a frame of a guest that died. So every
 //! message travels in a checksummed frame, the decoder is total, and it counts what it had to skip.
 
+mod bench;
 mod decoder;
+pub mod disk;
+mod exec;
 mod frame;
 mod message;
 
+pub use bench::{
+    AgentSeen, BenchAgent, BenchCall, BenchPass, BenchRequest, BenchSeen, BenchWork, Burst, CallCost, Calls,
+    Deaths, Kills, KnownLoop, OTHER_AGENTS,
+};
 pub use decoder::{Decoder, DecoderStats};
+pub use exec::{
+    BULK_SLOT_BYTES, BulkArea, Bytes, Chunk, ExecEnd, ExecReport, ExecRequest, INPUT_WINDOW_BYTES, Input,
+    OutputStream, Payload, WindowSize,
+};
 pub use frame::{EncodeError, HEADER_BYTES, MAGIC, MAX_PAYLOAD_BYTES, encode};
-pub use message::{CellReport, GuestFacts, PROTOCOL_VERSION, ToGuest, ToHost};
+pub use message::{CellReport, GuestFacts, PROTOCOL_VERSION, PlanRequest, ToGuest, ToHost};

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use vmtest_proto::{
-    CellReport, Decoder, DecoderStats, EncodeError, GuestFacts, HEADER_BYTES, MAGIC, MAX_PAYLOAD_BYTES,
-    PROTOCOL_VERSION, ToGuest, ToHost, encode,
+    Bytes, CellReport, Chunk, Decoder, DecoderStats, EncodeError, GuestFacts, HEADER_BYTES, MAGIC,
+    MAX_PAYLOAD_BYTES, OutputStream, PROTOCOL_VERSION, ToGuest, ToHost, encode,
 };
 
 fn drain(decoder: &mut Decoder<ToHost>) -> Vec<ToHost> {
@@ -13,8 +13,8 @@ fn drain(decoder: &mut Decoder<ToHost>) -> Vec<ToHost> {
 
 fn any_message() -> impl Strategy<Value = ToHost> {
     prop_oneof![
-        (any::<u32>(), ".{0,40}", any::<u64>()).prop_map(|(version, release, btf_bytes)| ToHost::Hello {
-            version,
+        any::<u32>().prop_map(|version| ToHost::Hello { version }),
+        (".{0,40}", any::<u64>()).prop_map(|(release, btf_bytes)| ToHost::Ready {
             facts: GuestFacts { release, btf_bytes, ..GuestFacts::default() }
         }),
         (".{0,80}", ".{0,20}").prop_map(|(cell, phase)| ToHost::Progress { cell, phase }),
@@ -23,6 +23,14 @@ fn any_message() -> impl Strategy<Value = ToHost> {
         (".{0,80}", any::<i64>()).prop_map(|(cell, number)| ToHost::Verdict {
             cell,
             report: CellReport::Record(serde_json::json!({ "calls": number }))
+        }),
+        (proptest::collection::vec(any::<u8>(), 0..3000), any::<bool>()).prop_map(|(bytes, is_error)| {
+            let stream = if is_error { OutputStream::Stderr } else { OutputStream::Stdout };
+            ToHost::Output { stream, chunk: Chunk::Inline(Bytes(bytes)) }
+        }),
+        any::<(u32, u32)>().prop_map(|(slot, bytes)| ToHost::Output {
+            stream: OutputStream::Stdout,
+            chunk: Chunk::Slot { slot, bytes }
         }),
         Just(ToHost::Bye),
     ]
@@ -134,12 +142,13 @@ fn a_message_larger_than_a_frame_is_refused() {
 }
 
 /// Check that the JSON form is what a host of the same version expects: a change here is a new protocol version.
-#[test]
-fn hello_has_its_documented_form() {
-    let hello = ToHost::Hello { version: PROTOCOL_VERSION, facts: GuestFacts::default() };
-    let text = serde_json::to_string(&hello).unwrap();
-    assert_eq!(
-        text,
-        r#"{"hello":{"version":3,"facts":{"release":"","version":"","cmdline":"","lsm":"","btf_bytes":0,"missing_mounts":[]}}}"#
-    );
+#[rstest]
+#[case(ToHost::Held { cell: "6.12/a/b@none".into() }, r#"{"held":{"cell":"6.12/a/b@none"}}"#)]
+#[case(ToHost::Hello { version: PROTOCOL_VERSION }, r#"{"hello":{"version":6}}"#)]
+#[case(
+    ToHost::Ready { facts: GuestFacts::default() },
+    r#"{"ready":{"facts":{"release":"","version":"","cmdline":"","lsm":"","btf_bytes":0,"monotonic_ns":0,"boot_id":"","missing_mounts":[]}}}"#
+)]
+fn the_first_messages_have_their_documented_form(#[case] message: ToHost, #[case] text: &str) {
+    assert_eq!(serde_json::to_string(&message).unwrap(), text);
 }

@@ -1,4 +1,4 @@
-//! JUnit XML: one suite per kernel, one case per cell.
+//! JUnit XML: one suite per kernel, one case per cell, and a suite of what nobody planned.
 
 use std::time::Duration;
 
@@ -27,7 +27,19 @@ pub fn render(view: &RunView) -> Result<String, SerializeError> {
         suite.add_test_cases(cells.map(case));
         report.add_test_suite(suite);
     }
+    if !view.unplanned.is_empty() {
+        let mut suite = TestSuite::new("not planned");
+        suite.add_test_cases(view.unplanned.iter().map(|surprise| surprising(surprise)));
+        report.add_test_suite(suite);
+    }
     report.to_string()
+}
+
+/// What nobody planned has no place among the cells, and is an error all the same.
+fn surprising(surprise: &str) -> TestCase {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(surprise);
+    TestCase::new(surprise, status)
 }
 
 fn case(cell: &CellView) -> TestCase {
@@ -72,6 +84,7 @@ mod tests {
                 Outcome::Broken(BrokenCause::QemuEnded { how: "killed by signal 9".into() }),
             )
             .finish("k/s/d@none", Outcome::Skipped("no ext4".into()))
+            .finish("k/s/unheard@none", Outcome::Passed)
             .end();
         insta::assert_snapshot!(render(&script.view()).unwrap());
     }

@@ -1,4 +1,4 @@
-//! Progress while the run goes: bars on a terminal, plain lines anywhere else.
+//! Progress while the run goes: a bar for each kernel on a terminal, plain lines anywhere else.
 
 use std::{collections::BTreeMap, io::IsTerminal, time::Duration};
 
@@ -73,10 +73,19 @@ impl Live {
             RunEvent::CellPhase { cell, phase } => {
                 self.with(&cell.kernel, |bar| bar.set_message(format!("{}: {phase}", cell.row())));
             }
-            RunEvent::CellFinished { cell, .. } => self.with(&cell.kernel, |bar| bar.inc(1)),
-            RunEvent::GuestEnded { kernel, .. } => {
-                self.with(kernel, |bar| bar.finish_with_message("done"));
+            RunEvent::CellFinished { cell, .. } => self.with(&cell.kernel, |bar| {
+                bar.inc(1);
+                if Some(bar.position()) == bar.length() {
+                    bar.finish_with_message("done");
+                }
+            }),
+            RunEvent::SnapshotReady { kernel, .. } => {
+                self.with(kernel, |bar| bar.set_message("snapshot ready"));
             }
+            RunEvent::CellAttached { cell, .. } => {
+                self.with(&cell.kernel, |bar| bar.set_message(format!("{}: attached", cell.row())));
+            }
+            RunEvent::GuestEnded { kernel, .. } => self.with(kernel, |bar| bar.set_message("guest ended")),
             RunEvent::RunFinished { .. } => {
                 for bar in self.kernels.values() {
                     bar.abandon();
@@ -87,6 +96,11 @@ impl Live {
             | RunEvent::GuestReady { .. }
             | RunEvent::BootFailed { .. }
             | RunEvent::GuestLost { .. }
+            | RunEvent::ConsoleTail { .. }
+            | RunEvent::BootConsole { .. }
+            | RunEvent::GuestRestored { .. }
+            | RunEvent::RestoreFailed { .. }
+            | RunEvent::GuestUsed { .. }
             | RunEvent::Remark { .. } => {}
         }
     }
@@ -118,6 +132,8 @@ fn is_remarkable(event: &RunEvent) -> bool {
         | RunEvent::GuestReady { .. }
         | RunEvent::BootFailed { .. }
         | RunEvent::GuestLost { .. }
+        | RunEvent::SnapshotReady { .. }
+        | RunEvent::RestoreFailed { .. }
         | RunEvent::Remark { .. } => true,
         _ => false,
     }
@@ -126,10 +142,13 @@ fn is_remarkable(event: &RunEvent) -> bool {
 /// The line for an event; none for those that only move a bar.
 fn text(line: &EventLine) -> Option<String> {
     let text = match &line.event {
-        RunEvent::RunStarted { kernels, cells, jobs, qemu } => format!(
-            "{} cells on {} kernels, {jobs} guests at a time, QEMU {qemu}",
+        RunEvent::RunStarted { kernels, cells, jobs, qemu, part, .. } => format!(
+            "{} cells on {} kernels, {jobs} guests at a time, QEMU {qemu}{}",
             cells.len(),
-            kernels.len()
+            kernels.len(),
+            part.as_ref()
+                .map(|part| format!("; {} of {}", part.partition, part.plan.len()))
+                .unwrap_or_default()
         ),
         RunEvent::AccelChosen { accel, reason, trial_ms } => {
             format!("guests run with {accel}: {reason} ({trial_ms} ms to find out)")
@@ -146,12 +165,25 @@ fn text(line: &EventLine) -> Option<String> {
             format!("{kernel}: boot {boot} failed: {cause}{then}")
         }
         RunEvent::GuestLost { kernel, boot, cause } => format!("{kernel}: boot {boot} lost: {cause}"),
+        RunEvent::SnapshotReady { kernel, took_ms, bytes, reused, .. } => {
+            let made = if *reused { "found" } else { "made" };
+            format!("{kernel}: snapshot {made} in {took_ms} ms, {} MiB", bytes >> 20)
+        }
+        RunEvent::RestoreFailed { cell, attempt, cause, retry } => {
+            let then = if *retry { "; trying once more" } else { "" };
+            format!("{cell}: restore {attempt} failed: {cause}{then}")
+        }
         RunEvent::Remark { kernel, text } => format!("{kernel}: {text}"),
         RunEvent::CellFinished { cell, outcome, took_ms, .. } => {
             let head = format!("{cell}: {} after {took_ms} ms", outcome.word());
             [vec![head], outcome.reasons()].concat().join("\n    ")
         }
         RunEvent::GuestEnded { .. }
+        | RunEvent::CellAttached { .. }
+        | RunEvent::ConsoleTail { .. }
+        | RunEvent::BootConsole { .. }
+        | RunEvent::GuestRestored { .. }
+        | RunEvent::GuestUsed { .. }
         | RunEvent::CellStarted { .. }
         | RunEvent::CellPhase { .. }
         | RunEvent::RunFinished { .. } => return None,

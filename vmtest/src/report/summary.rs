@@ -30,23 +30,51 @@ pub fn findings(view: &RunView) -> String {
     for surprise in &view.unplanned {
         push(&mut text, &format!("broken  {surprise}"));
     }
-    if view.interrupted {
-        push(&mut text, "The run was interrupted; what was not decided counts as failed.");
-    } else if !view.finished {
-        push(&mut text, "The run did not come to its end; what was not decided counts as failed.");
+    if let Some((partition, planned)) = &view.part {
+        let performed = match view.cells.len() {
+            0 => "none".to_owned(),
+            some => some.to_string(),
+        };
+        push(
+            &mut text,
+            &format!(
+                "part    {partition}: {performed} of {planned} cells; `vmtest merge` says what all parts prove"
+            ),
+        );
+    }
+    for warning in warnings(view) {
+        push(&mut text, &warning);
     }
     text
 }
 
-/// Cells of one row that ended alike.
-struct Group<'a> {
-    row: String,
-    word: &'static str,
-    reasons: Vec<String>,
-    kernels: Vec<&'a str>,
+/// What makes the whole run doubtful.
+#[must_use]
+pub fn warnings(view: &RunView) -> Vec<String> {
+    let text = match (view.interrupted, view.finished) {
+        (true, _) => "The run was interrupted; what was not decided counts as failed.",
+        (false, false) => "The run did not come to its end; what was not decided counts as failed.",
+        (false, true) => return Vec::new(),
+    };
+    vec![text.to_owned()]
 }
 
-fn groups(view: &RunView) -> Vec<Group<'_>> {
+/// Cells of one row that ended alike.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// `scenario-id@fs`.
+    pub row: String,
+    /// What became of them.
+    pub word: &'static str,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// On which kernels.
+    pub kernels: Vec<&'a str>,
+}
+
+/// Cells that are not green. Kernels on which a row ended alike share one group.
+#[must_use]
+pub fn groups(view: &RunView) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for cell in view.cells.iter().filter(|cell| cell.outcome != Outcome::Passed) {
         let (row, reasons) = (cell.planned.cell.row(), cell.outcome.reasons());
@@ -68,8 +96,13 @@ fn push(text: &mut String, line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use quell_scenarios::record::Record;
+
     use super::*;
-    use crate::{outcome::BrokenCause, testing::RunScript};
+    use crate::{
+        outcome::BrokenCause,
+        testing::{RunScript, good_record, plan_of},
+    };
 
     #[test]
     fn everything_that_is_neither_green_nor_skipped_counts_as_failed() {
@@ -96,6 +129,24 @@ mod tests {
         }
         script.end();
         let expected = "failed  s/a@none on 5.10, 6.12\n        x\nfailed  s/a@none on 6.1\n        y\n";
+        assert_eq!(findings(&script.view()), expected);
+    }
+
+    #[test]
+    fn a_part_says_that_it_is_one() {
+        let plan = plan_of(&["k/s/a@none", "k/s/b@none"]);
+        let part = |share| findings(&RunScript::of_part(share, &plan).end().view());
+        assert!(part("slice:1/1").starts_with("not run s/a@none"));
+        let empty = "part    slice:1/3: none of 2 cells; `vmtest merge` says what all parts prove\n";
+        assert_eq!(part("slice:1/3"), empty);
+    }
+
+    #[test]
+    fn a_cell_that_was_performed_again_says_why() {
+        let mut script = RunScript::new(&["k/s/a@none"]);
+        let record = Record { thrown_away: vec![1, 2], ..good_record() };
+        script.record("k/s/a@none", Outcome::Passed, record).end();
+        let expected = "note    k: s/a@none: performed 3 times, because the kernel skipped the programs 3 times before\n";
         assert_eq!(findings(&script.view()), expected);
     }
 

@@ -1,11 +1,17 @@
 //! The table: one row per scenario and file system, one column per kernel.
 
+use std::collections::HashMap;
+
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table};
-use quell_scenarios::record::{Performance, ProcessFate, Record};
 
 use crate::{
     outcome::Outcome,
-    report::view::{CellView, KernelView, RunView},
+    report::{
+        figures,
+        pace::percentile_ms,
+        seen,
+        view::{CellView, KernelView, RunView},
+    },
 };
 
 const LEGEND: &str = "\
@@ -37,8 +43,8 @@ pub fn render(view: &RunView, style: Style) -> String {
     }
     let kernels = view.kernels.iter().map(|kernel| Cell::new(&kernel.id));
     table.set_header(std::iter::once(Cell::new("scenario")).chain(kernels).collect::<Vec<_>>());
-    for row in rows(view) {
-        let cells = view.kernels.iter().map(|kernel| draw(find(view, kernel, &row), style));
+    for (row, cells) in rows(view) {
+        let cells = view.kernels.iter().map(|kernel| draw(cells.get(kernel.id.as_str()).copied(), style));
         table.add_row(std::iter::once(Cell::new(&row)).chain(cells).collect::<Vec<_>>());
     }
     // A name that is broken over lines can't be searched for or copied.
@@ -48,20 +54,18 @@ pub fn render(view: &RunView, style: Style) -> String {
     format!("{}\n{}", table.trim_fmt(), footer(view))
 }
 
-/// Rows in the order in which the plan first names them.
-fn rows(view: &RunView) -> Vec<String> {
-    let mut rows = Vec::new();
+/// Rows in the order in which the plan first names them, each with its cells by kernel.
+fn rows(view: &RunView) -> Vec<(String, HashMap<&str, &CellView>)> {
+    let mut rows: Vec<(String, HashMap<&str, &CellView>)> = Vec::new();
+    let mut places = HashMap::new();
     for cell in &view.cells {
-        let row = cell.planned.cell.row();
-        if !rows.contains(&row) {
-            rows.push(row);
-        }
+        let at = *places.entry(cell.planned.cell.row()).or_insert_with_key(|row| {
+            rows.push((row.clone(), HashMap::new()));
+            rows.len() - 1
+        });
+        rows[at].1.insert(&cell.planned.cell.kernel, cell);
     }
     rows
-}
-
-fn find<'a>(view: &'a RunView, kernel: &KernelView, row: &str) -> Option<&'a CellView> {
-    view.cells.iter().find(|cell| cell.planned.cell.kernel == kernel.id && cell.planned.cell.row() == row)
 }
 
 fn draw(cell: Option<&CellView>, style: Style) -> Cell {
@@ -73,51 +77,42 @@ fn draw(cell: Option<&CellView>, style: Style) -> Cell {
         Outcome::Skipped(_) => ('~', Color::DarkGrey),
     };
     let text = match (&cell.outcome, &cell.record) {
-        (Outcome::Passed | Outcome::Failed(_), Some(record)) => seen(record),
+        (Outcome::Passed | Outcome::Failed(_), Some(record)) => seen::all(record),
         (outcome, _) => outcome.word().to_owned(),
     };
     let drawn = Cell::new(format!("{mark} {text}"));
     if style.colour { drawn.fg(colour) } else { drawn }
 }
 
-/// What was seen, in the words of the record and not of the expectation.
-fn seen(record: &Record) -> String {
-    let process = match record.enforced.fate {
-        ProcessFate::Signalled(9) => "killed".to_owned(),
-        ProcessFate::Signalled(signal) => format!("signal {signal}"),
-        ProcessFate::Exited(0) => "survived".to_owned(),
-        ProcessFate::Exited(status) => format!("exit {status}"),
-    };
-    let seen = match (record.matched > 0, record.events > 0) {
-        (true, true) => "seen",
-        (true, false) => "no event",
-        (false, true) => "event only",
-        (false, false) => "–",
-    };
-    format!("{process} · {} · {seen}", effect(&record.enforced))
-}
-
-fn effect(performance: &Performance) -> &'static str {
-    match (performance.effect_happened, performance.untouched) {
-        (true, _) => "happened",
-        (false, true) => "prevented",
-        (false, false) => "in part",
-    }
-}
-
 fn footer(view: &RunView) -> String {
     let mut text = format!("{LEGEND}\n\n");
     for kernel in &view.kernels {
         let release = kernel.release.as_deref().unwrap_or("not obtained");
-        let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
-        let boots = if boots.is_empty() { "never".to_owned() } else { boots.join(", ") };
-        text.push_str(&format!("{:<6} {release}, booted in {boots}\n", kernel.id));
+        text.push_str(&format!("{:<6} {release}, {}\n", kernel.id, begun(kernel)));
     }
     if let Some((accel, reason)) = &view.accel {
         text.push_str(&format!("QEMU {} with {accel}: {reason}\n", view.qemu));
     }
     text.push_str(&format!("{} cells in {} s\n", view.cells.len(), view.wall_ms / 1000));
+    text.push_str(&figures::render(view));
     text
+}
+
+/// How a kernel's guests came to life.
+fn begun(kernel: &KernelView) -> String {
+    let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
+    let mut ways = Vec::new();
+    if !boots.is_empty() {
+        ways.push(format!("booted in {}", boots.join(", ")));
+    }
+    if let Some(snapshot) = &kernel.snapshot {
+        let made = if snapshot.reused { "kept" } else { "made" };
+        ways.push(format!("snapshot {made}, booted in {} ms", snapshot.boot_ms));
+    }
+    if let Some(p50) = percentile_ms(&kernel.restores_ms, 50) {
+        ways.push(format!("restored {} times in {p50} ms (p50)", kernel.restores_ms.len()));
+    }
+    if ways.is_empty() { "never booted".to_owned() } else { ways.join(", ") }
 }
 
 #[cfg(test)]

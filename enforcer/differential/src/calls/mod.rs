@@ -53,6 +53,7 @@ pub fn draw(dice: &mut Dice, hook: &Hook, host_namespaces: [u32; 10]) -> Context
         namespaces_at_exec,
         capabilities: now,
         capabilities_at_exec,
+        at_exec_unknown: dice.one_in(12),
         args: (0..hook.args.len()).map(|at| argument(dice, &near.args[at], &hook.args[at])).collect(),
         returned: hook.returned.as_ref().map(|arg| argument(dice, &near.returned, arg)),
     }

@@ -8,7 +8,8 @@ use quell::hook::fill;
 use quell::hook::verifier_log;
 use quell::selector::compile::CompiledHook;
 use quell_bpf::{
-    EVALUATE_ENTRY, EVALUATE_OBJECT, EVALUATE_STAGES, EVENT_MAP, RATE_MAP, READ_ENTRY, STAGE_MAP, WALK_ENTRY,
+    EARLY_ENTRY, EVALUATE_ENTRY, EVALUATE_OBJECT, EVALUATE_STAGES, EVENT_MAP, RATE_MAP, READ_ENTRY,
+    STAGE_MAP, WALK_ENTRY,
 };
 use quell_wire::WireRecord;
 use quell_wire::code::{ArgStatus, ArgType};
@@ -78,7 +79,7 @@ pub struct Evaluator {
 }
 
 fn open(config: &HookConfig, programs: &[&str]) -> Result<OpenObject, KernelError> {
-    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(EVALUATE_OBJECT));
+    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(&EVALUATE_OBJECT));
     let mut open = opened.map_err(refused("open the object", &log))?;
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
@@ -178,6 +179,14 @@ impl Evaluator {
         load(open(&config, &[READ_ENTRY])?)
     }
 
+    /// Loads the early look of a hook.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn load_early(compiled: &CompiledHook) -> Result<Self, KernelError> {
+        load(open(&compiled.config, &[EARLY_ENTRY])?)
+    }
+
     fn fill_stages(&self) -> Result<(), KernelError> {
         let map = self.object.maps().find(|map| map.name() == STAGE_MAP);
         let map = map.ok_or(KernelError::Incomplete(STAGE_MAP))?;
@@ -245,6 +254,18 @@ impl Evaluator {
         match (slot, number) {
             (Some(slot), Some(number)) => Ok((status, slot, u64::from_le_bytes(*number))),
             _ => Err(KernelError::Unknown(answer)),
+        }
+    }
+
+    /// Looks early at an argument, which is what the function would be given: whether the call is seen to match nothing.
+    ///
+    /// # Errors
+    /// When the kernel does not let itself be asked, or gives a number that is no answer.
+    pub fn look_early(&self, value: u64) -> Result<bool, KernelError> {
+        match self.run(EARLY_ENTRY, &mut value.to_le_bytes())? {
+            1 => Ok(true),
+            2 => Ok(false),
+            answer => Err(KernelError::Unknown(answer)),
         }
     }
 

@@ -1,10 +1,16 @@
-//! The evaluator in the running kernel: loaded once per policy, asked with `BPF_PROG_TEST_RUN`.
+//! The evaluator in the running kernel: loaded once per policy, asked with `BPF_PROG_TEST_RUN`. And every program of a policy, loaded
+//! there by two loaders.
 
+mod early;
 mod evaluator;
+mod excerpts;
+pub mod loaders;
 mod paths;
 mod probe;
 mod reads;
 mod run;
+mod second_loader;
+mod second_opinion;
 
 pub use evaluator::{Evaluator, KernelError};
 pub use paths::{PathReport, walk_paths};

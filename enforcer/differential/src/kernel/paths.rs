@@ -15,8 +15,12 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsmount, fsopen, open_tree,
 };
 
+use super::early::{EarlyError, look_at};
 use super::evaluator::{Evaluator, KernelError};
 use crate::dice::Dice;
+
+/// Nested files that the early look is asked about, too.
+const LOOKED_AT: usize = 30;
 
 /// What was walked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,9 @@ pub enum WalkError {
     /// The kernel could not be asked.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The early look could not be asked.
+    #[error(transparent)]
+    Early(#[from] EarlyError),
     /// The files could not be made.
     #[error("failed to make files to walk to in {place}: {source}")]
     Files {
@@ -60,16 +67,23 @@ fn walk_in(walk: &Evaluator, dice: &mut Dice, own: &Path, count: usize) -> Resul
     let failed = |source| WalkError::Files { place: own.to_owned(), source };
     fs::create_dir_all(own).map_err(failed)?;
     let mut report = PathReport::default();
-    for descriptor in special(own).map_err(failed)? {
-        check(walk, &descriptor, &mut report)?;
+    let mut early = special(own).map_err(failed)?;
+    for descriptor in &early {
+        check(walk, descriptor, &mut report)?;
     }
-    for descriptor in mounted_nowhere(own).map_err(failed)? {
-        check_disconnected(walk, &descriptor, &mut report)?;
+    let nowhere = mounted_nowhere(own).map_err(failed)?;
+    for descriptor in &nowhere {
+        check_disconnected(walk, descriptor, &mut report)?;
     }
+    early.extend(nowhere);
     for number in 0..count {
         let descriptor = nested(dice, own, number).map_err(failed)?;
         check(walk, &descriptor, &mut report)?;
+        if number < LOOKED_AT {
+            early.push(descriptor);
+        }
     }
+    report.disagreements.extend(look_at(walk, &early)?);
     Ok(report)
 }
 

@@ -108,7 +108,7 @@ fn selector(dice: &mut Dice, args: &[ArgSketch], number: usize, kind: Kind) -> S
     let action = dice.pick(&["action: Sigkill", "action: Post"]);
     let action = EntrySketch { head: action.to_owned(), values: Vec::new(), pair: None };
     sections.push(SectionSketch { key: "matchActions", entries: vec![action] });
-    SelectorSketch { label: None, sections }
+    SelectorSketch { label: None, required: false, sections }
 }
 
 /// An entry of this kind with its key.

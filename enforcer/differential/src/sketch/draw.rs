@@ -67,7 +67,7 @@ pub fn draw(dice: &mut Dice, shape: Shape, number: u64) -> Sketch {
         sketch.selectors = vec![single(dice, &sketch.args, pair, large, sections)];
         return sketch;
     }
-    let returns = matches!(sketch.point, Point::Function | Point::Syscall | Point::Fentry) && dice.one_in(6);
+    let returns = sketch.point.returns() && dice.one_in(6);
     if returns {
         sketch.returned = Some(dice.pick(&[ArgType::Int32, ArgType::Int64, ArgType::Uint32, ArgType::Size]));
     }
@@ -93,9 +93,7 @@ pub fn draw(dice: &mut Dice, shape: Shape, number: u64) -> Sketch {
 
 fn point(dice: &mut Dice, shape: Shape) -> Point {
     match shape {
-        Shape::Everything => {
-            dice.pick(&[Point::Function, Point::Syscall, Point::Tracepoint, Point::Lsm, Point::Fentry])
-        }
+        Shape::Everything => dice.pick(&Point::ALL),
         Shape::Calls | Shape::Small => dice.pick(&[Point::Function, Point::Function, Point::Syscall]),
     }
 }
@@ -144,7 +142,7 @@ fn single(
     }
     let action = dice.pick(&["action: Sigkill", "action: Post", "action: Signal, argSig: 9"]);
     sections.push(SectionSketch { key: "matchActions", entries: vec![plain(action)] });
-    SelectorSketch { label: None, sections }
+    SelectorSketch { label: None, required: false, sections }
 }
 
 fn plain(head: &str) -> EntrySketch {
@@ -166,7 +164,7 @@ fn ladder(dice: &mut Dice, args: &[ArgSketch]) -> Vec<SelectorSketch> {
         }
         let action = dice.pick(&["action: Post", "action: Sigkill"]);
         sections.push(SectionSketch { key: "matchActions", entries: vec![plain(action)] });
-        SelectorSketch { label: None, sections }
+        SelectorSketch { label: None, required: false, sections }
     };
     (0..16).map(|number| rung(number, dice)).collect()
 }
@@ -224,7 +222,8 @@ fn selector(dice: &mut Dice, sketch: &Sketch, large: bool, sharp: bool) -> Selec
     }
     sections.extend(section("matchActions", actions));
     let label = dice.one_in(8).then(|| "a-rule".to_owned());
-    SelectorSketch { label, sections }
+    let required = dice.one_in(8);
+    SelectorSketch { label, required, sections }
 }
 
 /// Actions in any order, no kind twice.
@@ -232,7 +231,7 @@ fn actions(dice: &mut Dice, args: &[ArgSketch], point: Point) -> Vec<EntrySketch
     let mut drawn: Vec<String> = Vec::new();
     let kind = |action: &str| action.split(',').next().unwrap_or_default().to_owned();
     let fits = |action: &str| match point {
-        Point::Function | Point::Syscall => true,
+        Point::Function | Point::Syscall | Point::CompatSyscall => true,
         // Fentry programs do not enforce, and the rest depends on the hook.
         _ => action.starts_with("action: Post") || action == "action: NoPost",
     };

@@ -35,14 +35,50 @@ pub struct Sketch {
 pub enum Point {
     /// A kernel function.
     Function,
+    /// Kernel functions by pattern.
+    Functions,
     /// The entry of a system call.
     Syscall,
+    /// The entry of a 32-bit system call.
+    CompatSyscall,
     /// A tracepoint.
     Tracepoint,
+    /// A tracepoint's own arguments.
+    RawTracepoint,
     /// A hook of the security modules.
     Lsm,
     /// A kernel function, by a trampoline.
     Fentry,
+    /// Functions of a program.
+    Program,
+    /// A static probe of a program.
+    StaticProbe,
+}
+
+impl Point {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Function,
+        Self::Functions,
+        Self::Syscall,
+        Self::CompatSyscall,
+        Self::Tracepoint,
+        Self::RawTracepoint,
+        Self::Lsm,
+        Self::Fentry,
+        Self::Program,
+        Self::StaticProbe,
+    ];
+
+    /// Whether it is given numbers and memory of the caller only.
+    const fn is_given_user_memory(self) -> bool {
+        matches!(self, Self::Syscall | Self::CompatSyscall | Self::Program | Self::StaticProbe)
+    }
+
+    /// Whether its return can be looked at.
+    const fn returns(self) -> bool {
+        !matches!(self, Self::Tracepoint | Self::RawTracepoint | Self::Lsm | Self::StaticProbe)
+    }
 }
 
 /// One listed argument.
@@ -61,6 +97,8 @@ pub struct ArgSketch {
 pub struct SelectorSketch {
     /// `label`
     pub label: Option<String>,
+    /// `required`
+    pub required: bool,
     /// Its keys in the order in which they are written, none twice.
     pub sections: Vec<SectionSketch>,
 }

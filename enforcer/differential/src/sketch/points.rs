@@ -5,8 +5,8 @@ use quell::policy::ast::{ArgType, TypeClass};
 use super::{ArgSketch, Point};
 use crate::dice::Dice;
 
-/// Whether a system call can be given such an argument: nobody hands kernel objects to one.
-fn of_syscalls(ty: ArgType) -> bool {
+/// Whether a system call or a program can be given such an argument: nobody hands kernel objects to one.
+fn of_callers(ty: ArgType) -> bool {
     matches!(ty.class(), TypeClass::Integer { .. })
         || matches!(ty, ArgType::Fd | ArgType::String | ArgType::CharBuf | ArgType::CharIovec | ArgType::Nop)
 }
@@ -17,7 +17,7 @@ pub(super) fn args(dice: &mut Dice, point: Point, first: Option<ArgType>) -> Vec
     if dice.one_in(6) {
         listed = dice.byte() & 31;
     }
-    let usable = |ty: &ArgType| point != Point::Syscall || of_syscalls(*ty);
+    let usable = |ty: &ArgType| !point.is_given_user_memory() || of_callers(*ty);
     let types: Vec<ArgType> = ArgType::ALL.into_iter().filter(usable).collect();
     let mut indices: Vec<usize> = (0..5).filter(|index| listed & (1 << index) != 0).collect();
     if first.is_some() && indices.is_empty() {

@@ -25,6 +25,19 @@ impl Sketch {
             }
             Point::Lsm => write!(out, "  lsmhooks:\n  - hook: file_open\n"),
             Point::Fentry => write!(out, "  fentries:\n  - call: security_file_open\n    syscall: false\n"),
+            Point::Functions => write!(
+                out,
+                "  lists:\n  - {{name: reads, type: generated_ftrace, pattern: \"^vfs_read\"}}\n  kprobes:\n  - call: list:reads\n    \
+                 syscall: false\n"
+            ),
+            Point::CompatSyscall => write!(out, "  kprobes:\n  - call: i386/sys_write\n"),
+            Point::RawTracepoint => {
+                write!(out, "  tracepoints:\n  - subsystem: sched\n    event: sched_switch\n    raw: true\n")
+            }
+            Point::Program => write!(out, "  uprobes:\n  - path: /bin/bash\n    symbols: [readline]\n"),
+            Point::StaticProbe => {
+                write!(out, "  usdts:\n  - path: /bin/bash\n    provider: bash\n    name: line\n")
+            }
         };
         if let Some(ty) = self.returned {
             let _ = write!(out, "    return: true\n    returnArg: {{index: 0, type: {}}}\n", ty.name());
@@ -47,6 +60,10 @@ impl Sketch {
             let mut indent = "    - ";
             if let Some(label) = &selector.label {
                 let _ = writeln!(out, "{indent}label: {label}");
+                indent = "      ";
+            }
+            if selector.required {
+                let _ = writeln!(out, "{indent}required: true");
                 indent = "      ";
             }
             for section in &selector.sections {

@@ -29,10 +29,12 @@ pub struct Policy {
     pub name: Spanned<String>,
     /// `metadata.namespace` of a `TracingPolicyNamespaced`; `None` for a `TracingPolicy`.
     pub namespace: Option<String>,
-    /// Every hook: kprobes, tracepoints, lsmhooks and fentries, each kind in the order of the file. A `call: "list:NAME"` is one
+    /// Every hook: kprobes, tracepoints, lsmhooks, fentries, uprobes and usdts, each kind in the order of the file. A `call: "list:NAME"` is one
     /// hook per function. Never empty.
     pub hooks: Vec<Hook>,
-    /// `spec.enforcers`: functions at which NotifyEnforcer acts.
+    /// `spec.enforcers`: functions at which NotifyEnforcer acts, by the kernel's names. The entry of a system call stands for all
+    /// that [`entry::every`](super::entry::every) has of it, whichever way it was written: a note is of one thread, so that acting at
+    /// one more entry of its call cannot be too much.
     pub enforcers: Vec<Spanned<String>>,
     /// `spec.options`.
     pub options: Options,
@@ -57,6 +59,8 @@ pub enum OverrideMethod {
     FmodRet,
     /// `override-return`
     OverrideReturn,
+    /// `lsm`: a program at the hook of the security modules.
+    Lsm,
 }
 
 /// One place to hook, with what to read and what to do.
@@ -65,7 +69,8 @@ pub enum OverrideMethod {
 pub struct Hook {
     /// Where.
     pub point: HookPoint,
-    /// The name as written (`call`, `event` or `hook`) with its place; of a function from a list, the function.
+    /// The name as written (`call`, `event`, `hook`, a symbol, a static probe's `name`) with its place; of a function from a list, the
+    /// function; of a list by pattern, `list:NAME`; of an offset or address in a program, the number with `0x`.
     pub name: Spanned<String>,
     /// What to read, in the order of the file, `args` first and then `data`; together at most `MAX_ARGS`.
     pub args: Vec<Arg>,
@@ -77,7 +82,7 @@ pub struct Hook {
     pub message: Option<String>,
     /// Tags for the event.
     pub tags: Vec<String>,
-    /// `ignore.callNotFound`: a missing function is no error.
+    /// `ignore.callNotFound`, or a system call of a generated list: a missing function is no error.
     pub may_be_missing: bool,
     /// The entry in the file.
     pub span: Span,
@@ -88,16 +93,21 @@ pub struct Hook {
 pub enum HookPoint {
     /// `kprobes`: entry of a function, and its return when `returns`.
     Kprobe {
-        /// The kernel function; whether it exists is for the plan to say. `sys_write` has become `__x64_sys_write`.
+        /// The kernel function; whether it exists is for the plan to say. `sys_write` has become `__x64_sys_write`, `i386/sys_write`
+        /// `__ia32_sys_write`, and `sys_fstat` `__x64_sys_newfstat`, which is what that call reaches.
         function: String,
         /// Whether the function takes its arguments from the saved registers of a system call.
         syscall: bool,
         /// `return`: the return is looked at as well.
         returns: bool,
-        /// The name was the portable one (`sys_write`), which stands for the entries of every ABI.
+        /// The name was a portable one: `sys_write` stands for the entries of every ABI, `i386/sys_write` for both forms of the
+        /// 32-bit one: [`entry::every`](super::entry::every) of the function.
         every_abi: bool,
     },
-    /// `tracepoints`
+    /// `tracepoints`. The positions of arguments ([`ArgSource::Argument`]) are those of the fields in the tracepoint's `format` file,
+    /// in its order and from 0, the common ones included: of `raw_syscalls/sys_enter`, 0 to 3 are common to all tracepoints, `id` is
+    /// 4 and `args` 5. [`kernel::tracepoint`](crate::kernel::tracepoint) reads such files. With `raw`, they are the positions of the
+    /// tracepoint's own arguments, from 0.
     Tracepoint {
         /// `subsystem`
         subsystem: String,
@@ -120,6 +130,43 @@ pub enum HookPoint {
         /// `return`
         returns: bool,
     },
+    /// `kprobes` at a generated list (`generated_ftrace`): every function of the kernel whose name the pattern matches. Which
+    /// ones they are is for the plan to say. (`generated_syscalls` is known without a kernel: one hook per call.)
+    Functions {
+        /// A regular expression, matched anywhere in the name.
+        pattern: String,
+        /// `return`
+        returns: bool,
+    },
+    /// `uprobes`: a function of a program or library.
+    Uprobe {
+        /// `path` of the file.
+        path: String,
+        /// Where in the file.
+        place: UserPlace,
+        /// `return`
+        returns: bool,
+    },
+    /// `usdts`: a static probe of a program or library.
+    Usdt {
+        /// `path` of the file.
+        path: String,
+        /// `provider`
+        provider: String,
+        /// `name`
+        name: String,
+    },
+}
+
+/// Where in a file a uprobe is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum UserPlace {
+    /// `symbols`
+    Symbol(String),
+    /// `offsets`: bytes from the start of the file.
+    Offset(u64),
+    /// `addrs`: an address as the file's program headers have it.
+    Address(u64),
 }
 
 impl HookPoint {
@@ -127,10 +174,12 @@ impl HookPoint {
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
-            Self::Kprobe { .. } => "kprobes",
+            Self::Kprobe { .. } | Self::Functions { .. } => "kprobes",
             Self::Tracepoint { .. } => "tracepoints",
             Self::Lsm { .. } => "lsmhooks",
             Self::Fentry { .. } => "fentries",
+            Self::Uprobe { .. } => "uprobes",
+            Self::Usdt { .. } => "usdts",
         }
     }
 
@@ -141,6 +190,25 @@ impl HookPoint {
             Self::Kprobe { function, .. } | Self::Fentry { function, .. } => function.clone(),
             Self::Tracepoint { subsystem, event, .. } => format!("{subsystem}/{event}"),
             Self::Lsm { hook } => hook.clone(),
+            Self::Functions { pattern, .. } => format!("/{pattern}/"),
+            Self::Uprobe { path, place, .. } => match place {
+                UserPlace::Symbol(symbol) => format!("{path}:{symbol}"),
+                UserPlace::Offset(offset) => format!("{path}+{offset:#x}"),
+                UserPlace::Address(address) => format!("{path}@{address:#x}"),
+            },
+            Self::Usdt { path, provider, name } => format!("{path}:{provider}:{name}"),
+        }
+    }
+
+    /// Whether the return is looked at, by `return: true`.
+    #[must_use]
+    pub const fn returns(&self) -> bool {
+        match self {
+            Self::Kprobe { returns, .. }
+            | Self::Fentry { returns, .. }
+            | Self::Functions { returns, .. }
+            | Self::Uprobe { returns, .. } => *returns,
+            Self::Tracepoint { .. } | Self::Lsm { .. } | Self::Usdt { .. } => false,
         }
     }
 

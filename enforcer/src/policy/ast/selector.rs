@@ -9,6 +9,9 @@ use crate::policy::source::Span;
 pub struct Selector {
     /// `label`: a name for counters and events.
     pub label: Option<String>,
+    /// `required`: anything less than full enforcement of this rule refuses the policy. A key that other readers of the language do
+    /// not have; it changes what a plan is worth and never what matches.
+    pub required: bool,
     /// `matchPIDs`, all of which must hold, at most `MAX_PID_ENTRIES`.
     pub pids: Vec<PidFilter>,
     /// `matchBinaries`, at most `MAX_FILTERS`, as of the following.

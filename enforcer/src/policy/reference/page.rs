@@ -13,7 +13,7 @@ use crate::policy::typing::{
     ACTIONS, BINARY_OPERATORS, CLASSES, MEMBER_OPERATORS, OPERATOR_ALIASES, TYPES, UNSUPPORTED_OPERATORS,
     ValueKind, most_values, value_kind,
 };
-use crate::policy::validate::{LIST_TYPES, OPTIONS, UNSUPPORTED_LIST_TYPES, UNSUPPORTED_OPTIONS, arguments};
+use crate::policy::validate::{LIST_TYPES, OPTIONS, UNSUPPORTED_OPTIONS, arguments};
 use crate::selector::place::LISTED_NUMBERS;
 
 /// The whole page.
@@ -42,10 +42,12 @@ A file has one or more policies, one per YAML document. A policy has hooks; a ho
 first that matches acts. All sections of a selector have to hold, and all entries of a section. The values of an entry are
 alternatives: a positive operator holds when one of them fits, a negative one when none does.
 
-*Known, not supported here* is what the language has and this version refuses by name. Some of what is read and checked is refused
-later, when a policy is planned for a kernel (codes `K009` to `K013`): tracepoints, lsmhooks and fentries, looking at
-returns, the actions Override, NotifyEnforcer, Set, TrackSock and UntrackSock, followChildren and the two sections of changes, `data`
-and `resolve`, and policies of one namespace. `docs/diagnostics.md` explains every code.
+*Known, not supported here* is what the language has and this version refuses by name. What is read and checked may still be refused
+when the policy is planned for a kernel (codes `K…`): on every kernel the actions Set, TrackSock and UntrackSock, `maxData`, and
+policies of one namespace; on some kernels a hook or a refusal that they have no means for. `docs/diagnostics.md` explains every code.
+
+`required: true` on a selector is a key of this version alone: where a kernel would enforce that rule with a gap, the policy is refused
+instead of planned as partial. It changes nothing of what matches; other readers of the language do not know it.
 
 ";
 
@@ -245,9 +247,19 @@ fn options(out: &mut String) {
         out.push_str(&format!("| `{name}` | {} |\n", listed(*values)));
     }
     out.push_str(&format!(
-        "\nKnown, not supported here: {}. Lists have no type, or {}; known, not supported here: {}.\n\n",
+        "\nKnown, not supported here: {}. Lists have no type, or {}:\n\n",
         listed(UNSUPPORTED_OPTIONS),
         listed(LIST_TYPES),
-        listed(UNSUPPORTED_LIST_TYPES)
     ));
+    out.push_str(LISTS);
 }
+
+const LISTS: &str = "\
+- no type: names of functions, or values, as they stand in `values`.
+- `syscalls`: names of system calls. As values they are the calls' numbers, those of the 32-bit ABI (`i386/sys_write`) with bit 31.
+- `generated_syscalls`: every 64-bit system call, without `values`. As `call` it is a hook for each that the kernel has, in every ABI; as a
+  value it is the numbers of all.
+- `generated_ftrace`: every function that `pattern` matches and that a probe can be at, without `values`. Only `kprobes` take it, with
+  `syscall: false`.
+
+";

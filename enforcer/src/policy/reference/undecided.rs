@@ -16,6 +16,8 @@ into a yes.
 | memory of the caller that cannot be read at this moment | unreadable | does not act; reported and counted as `unreadable` | the same |
 | memory of the kernel that cannot be read | undecided | acts, flagged `failed_closed` | reported and counted as `unreadable` |
 | path that ends at no root, because its mount is mounted nowhere | undecided | acts, flagged `failed_closed` | reported and counted as `unreadable` |
+| what a process was when it executed its program or when the agent first saw it, where that could not be read | undecided | acts, flagged `failed_closed` | reported and counted as `unreadable` |
+| which programs a process descends from, where one of their paths was not known | undecided | acts, flagged `failed_closed` | reported and counted as `unreadable` |
 | longer text or path than is kept | yes or no where the kept part decides it, else undecided | acts where undecided | reported where undecided |
 | pipe, socket or anonymous file, asked for its path | no | does not match | does not match |
 | descriptor that is not open | no | does not match | does not match |

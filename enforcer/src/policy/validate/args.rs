@@ -1,6 +1,6 @@
 //! What a hook reads: its `args` and `data`.
 
-use quell_wire::limits::MAX_ARGS;
+use quell_wire::limits::{MAX_ARGS, MAX_WORDS};
 
 use super::resolve;
 use super::text::optional_text;
@@ -19,12 +19,47 @@ pub(in crate::policy) const SOURCES: &[(&str, ArgSource)] =
     &[("current_task", ArgSource::CurrentTask), ("pt_regs", ArgSource::Registers)];
 
 /// Where arguments are read.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    /// Arguments are those of a system call: numbers and user memory.
-    pub(super) syscall: bool,
-    /// They are the fields of a tracepoint.
-    pub(super) fields_of_tracepoint: bool,
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A function of the kernel.
+    Function,
+    /// A system call.
+    Syscall,
+    /// The record of a tracepoint, whose fields they are.
+    Record,
+    /// A raw tracepoint.
+    RawTracepoint,
+    /// A function of a program or library.
+    Program,
+    /// A static probe of a program or library.
+    StaticProbe,
+}
+
+impl Place {
+    /// What gives the arguments, where that is the caller: numbers and memory of the caller, and no object of the kernel.
+    const fn caller(self) -> Option<&'static str> {
+        match self {
+            Self::Syscall => Some("system call"),
+            Self::Program => Some("function of a program"),
+            Self::StaticProbe => Some("static probe"),
+            Self::Function | Self::Record | Self::RawTracepoint => None,
+        }
+    }
+
+    /// The last position, and why.
+    const fn last(self) -> (u32, &'static str) {
+        match self {
+            Self::Function | Self::Syscall | Self::Program => {
+                (MAX_ARGS - 1, "arguments count from 0; a probe can read those that are passed in registers")
+            }
+            Self::Record => (
+                LAST_TRACEPOINT_FIELD,
+                "fields of a tracepoint count from 0, in the order of its format, the common ones included",
+            ),
+            Self::RawTracepoint => (MAX_WORDS - 1, "arguments of a raw tracepoint count from 0"),
+            Self::StaticProbe => (MAX_WORDS - 1, "arguments of a static probe count from 0"),
+        }
+    }
 }
 
 /// Arguments, and behind them data.
@@ -100,18 +135,19 @@ fn checked(walk: &mut Walk<'_>, read: Vec<Arg>, place: Place) -> Option<Vec<Arg>
                 .help("point sizeArgIndex at the argument with the number of bytes"),
             );
         }
-        if place.syscall {
-            complete &= at_syscall(walk, buffer).is_some();
-        }
+        complete &= of_caller(walk, buffer, place).is_some();
     }
     complete.then_some(args)
 }
 
-/// A system call is given numbers and user memory. What a user passes must not be taken for a pointer to a kernel object.
-pub(super) fn at_syscall(walk: &mut Walk<'_>, arg: &Arg) -> Option<()> {
+/// A system call or a program's function is given numbers and user memory. What a user passes must not be taken for a pointer
+/// to a kernel object.
+pub(super) fn of_caller(walk: &mut Walk<'_>, arg: &Arg, place: Place) -> Option<()> {
+    let Some(what) = place.caller() else { return Some(()) };
     if !arg.resolve.is_empty() {
+        let message = format!("what a {what} is given has no members to follow");
         walk.push(
-            Diagnostic::new(Code::Resolve, arg.span, "what a system call is given has no members to follow")
+            Diagnostic::new(Code::Resolve, arg.span, message)
                 .label("a number, or memory of the caller")
                 .help("hook a kernel function that is given the object, or use `data`"),
         );
@@ -136,7 +172,7 @@ pub(super) fn at_syscall(walk: &mut Walk<'_>, arg: &Arg) -> Option<()> {
         Diagnostic::new(
             Code::TypeAtSyscall,
             arg.span,
-            format!("no system call has an argument of type {}", arg.ty.name()),
+            format!("no {what} has an argument of type {}", arg.ty.name()),
         )
         .label("a pointer to a kernel object")
         .help(format!("{instead}, or hook a kernel function that is given the object")),
@@ -147,15 +183,11 @@ pub(super) fn at_syscall(walk: &mut Walk<'_>, arg: &Arg) -> Option<()> {
 fn arg(walk: &mut Walk<'_>, node: &Node, place: Place) -> Option<Arg> {
     let fields = walk.mapping(node, &ARG)?;
     let label = optional_text(walk, &fields, "label");
-    let (last, why) = if place.fields_of_tracepoint {
-        (LAST_TRACEPOINT_FIELD, "fields of a tracepoint count from 0")
-    } else {
-        (MAX_ARGS - 1, "arguments count from 0; a probe can read those that are passed in registers")
-    };
+    let (last, why) = place.last();
     let index = walk
         .required(&fields, "index")
         .and_then(|node| small_number(walk, node, "index", 0..=last, Code::ArgIndex, why));
-    let ty = if place.fields_of_tracepoint && fields.get("type").is_none() {
+    let ty = if matches!(place, Place::Record | Place::RawTracepoint) && fields.get("type").is_none() {
         walk.push(
             Diagnostic::new(
                 Code::UnsupportedType,

@@ -1,9 +1,13 @@
 //! Names of kernel functions: `call` of a kprobes or fentries entry, members of lists, functions of enforcers.
 
-use super::lists::{self, LIST_PREFIX, Lists};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::lists::{self, Content, LIST_PREFIX, Lists};
 use super::walk::{Fields, Walk, printable};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
+use crate::policy::entry;
 use crate::policy::names::{Domain, mistyped_system_call};
 use crate::policy::raw::{Node, Value};
 use crate::policy::schema::MAX_HOOKS;
@@ -11,11 +15,8 @@ use crate::policy::source::Span;
 
 /// Longest kernel symbol with its terminating NUL (KSYM_NAME_LEN, kernel 6.1 on; 128 before).
 const KSYM_NAME_BYTES: usize = 512;
-/// Wrappers that take their arguments from the saved registers of the caller.
-pub(in crate::policy) const SYSCALL_PREFIX: &str = "__x64_sys_";
-/// Wrappers of other architectures and calling conventions.
-const FOREIGN_SYSCALL_PREFIXES: &[&str] =
-    &["__ia32_sys_", "__ia32_compat_sys_", "__x64_compat_sys_", "__arm64_sys_", "__arm64_compat_sys_"];
+/// Wrappers of other architectures.
+const FOREIGN_SYSCALL_PREFIXES: &[&str] = &["__arm64_sys_", "__arm64_compat_sys_"];
 
 /// A function as the kernel calls it.
 pub(super) struct Function {
@@ -24,37 +25,69 @@ pub(super) struct Function {
     pub(super) every_abi: bool,
 }
 
-/// The names that a `call` stands for: one, or all of a list.
-pub(super) fn names<'n>(
-    walk: &mut Walk<'_>,
-    node: &'n Node,
-    lists: &Lists<'n>,
-) -> Option<Vec<(&'n str, Span)>> {
+/// What a `call` stands for.
+pub(super) enum Called<'n> {
+    /// One function, or all of a list.
+    Functions {
+        /// Their names.
+        names: Vec<(Cow<'n, str>, Span)>,
+        /// Nobody wrote them down: a kernel need not have all of them.
+        generated: bool,
+    },
+    /// Every function that a pattern matches.
+    Matching {
+        /// The pattern, which was checked.
+        pattern: &'n str,
+        /// `list:NAME`
+        name: &'n str,
+        /// Where it is used.
+        span: Span,
+    },
+}
+
+/// What a `call` names.
+pub(super) fn called<'n>(walk: &mut Walk<'_>, node: &'n Node, lists: &Lists<'n>) -> Option<Called<'n>> {
     let name = walk.text(node, "a function's name")?;
     let Some(list) = name.strip_prefix(LIST_PREFIX) else {
-        return Some(vec![(name, node.span)]);
+        return Some(Called::Functions { names: vec![(name.into(), node.span)], generated: false });
     };
     let list = lists::find(walk, lists, list, node.span)?;
-    if let Some(over) = list.values.get(MAX_HOOKS) {
+    // Findings of further uses would not be listed, and what asks for too many of them is not read.
+    if walk.is_full() {
+        return None;
+    }
+    match list.content {
+        Content::Functions(pattern) => Some(Called::Matching { pattern, name, span: node.span }),
+        Content::EverySystemCall => {
+            let names: Vec<_> = entry::all_calls().map(|name| (name.into(), node.span)).collect();
+            walk.spend(names.len(), node.span)?;
+            Some(Called::Functions { names, generated: true })
+        }
+        Content::Values(values) | Content::SystemCalls(values) => {
+            let names = members(walk, values, node.span)?;
+            Some(Called::Functions { names, generated: false })
+        }
+    }
+}
+
+/// The names of a list.
+fn members<'n>(walk: &mut Walk<'_>, values: &'n [Node], span: Span) -> Option<Vec<(Cow<'n, str>, Span)>> {
+    if let Some(over) = values.get(MAX_HOOKS) {
         walk.push(
             Diagnostic::new(
                 Code::ListTooLong,
                 over.span,
-                format!("a list of {} functions, at most {MAX_HOOKS} fit", list.values.len()),
+                format!("a list of {} functions, at most {MAX_HOOKS} fit", values.len()),
             )
             .label(format!("entry {}", MAX_HOOKS + 1))
             .help("split the policy: hooks are independent of each other"),
         );
         return None;
     }
-    // Findings of further uses would not be listed, and what asks for too many of them is not read.
-    if walk.is_full() {
-        return None;
-    }
-    walk.spend(list.values.len(), node.span)?;
-    let mut names = Vec::with_capacity(list.values.len());
-    let mut seen = std::collections::HashMap::new();
-    for item in list.values {
+    walk.spend(values.len(), span)?;
+    let mut names = Vec::with_capacity(values.len());
+    let mut seen = HashMap::new();
+    for item in values {
         let name = walk.text(item, "a member of a list of functions")?;
         if name.starts_with(LIST_PREFIX) {
             walk.push(
@@ -77,7 +110,7 @@ pub(super) fn names<'n>(
             );
             return None;
         }
-        names.push((name, item.span));
+        names.push((name.into(), item.span));
     }
     Some(names)
 }
@@ -92,16 +125,6 @@ pub(super) fn function(walk: &mut Walk<'_>, name: &str, span: Span, portable: bo
         );
         None
     };
-    if let Some((abi, function)) = name.split_once('/')
-        && function.starts_with("sys_")
-    {
-        let (abi, function) = (printable(abi), printable(function));
-        return unsupported(
-            walk,
-            format!("`{abi}/{function}` is a system call of one ABI"),
-            format!("write `{function}`; calls by another ABI are reported as a gap of the hook"),
-        );
-    }
     if let Some((module, function)) = name.split_once(':') {
         let (module, function) = (printable(module), printable(function));
         return unsupported(
@@ -110,11 +133,25 @@ pub(super) fn function(walk: &mut Walk<'_>, name: &str, span: Span, portable: bo
             format!("write `{function}` alone if the name is unique"),
         );
     }
+    let (abi, plain) = match name.split_once('/') {
+        Some((abi, call)) if call.starts_with("sys_") => (Some(abi), call),
+        _ => (None, name),
+    };
+    let meant = entry::portable(name).filter(|_| portable || abi.is_some());
+    if let (Some(abi), None) = (abi, &meant) {
+        let (abi, call) = (printable(abi), printable(plain));
+        return unsupported(
+            walk,
+            format!("`{abi}/{call}` is a system call of another architecture"),
+            format!(
+                "write `{call}` for every ABI of this one, `x64/{call}` or `i386/{call}` for one of them"
+            ),
+        );
+    }
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let symbol = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
-    let portable_name = name.strip_prefix("sys_").filter(|_| portable);
-    let longest = KSYM_NAME_BYTES - portable_name.map_or(0, |_| SYSCALL_PREFIX.len() - "sys_".len());
-    if !name.starts_with(first) || !name.chars().all(symbol) || name.len() >= longest {
+    let kernels = meant.as_ref().map_or(name, |meant| &meant.function);
+    if !plain.starts_with(first) || !plain.chars().all(symbol) || kernels.len() >= KSYM_NAME_BYTES {
         walk.push(
             Diagnostic::new(Code::CallName, span, format!("`{}` is not a function name", printable(name)))
                 .help("use a name as /proc/kallsyms has it, such as `__x64_sys_write` or `security_file_permission`"),
@@ -124,22 +161,25 @@ pub(super) fn function(walk: &mut Walk<'_>, name: &str, span: Span, portable: bo
     if let Some(prefix) = FOREIGN_SYSCALL_PREFIXES.iter().find(|prefix| name.starts_with(**prefix)) {
         return unsupported(
             walk,
-            format!("`{}` is a system call of another calling convention", printable(name)),
-            format!("only 64-bit x86 system calls (`{SYSCALL_PREFIX}…`) are read, not `{prefix}…`"),
+            format!("`{}` is a system call of another architecture", printable(name)),
+            format!(
+                "system calls of x86 are read (`{}…`, `{}…`, `{}…`), not `{prefix}…`",
+                entry::NATIVE,
+                entry::IA32,
+                entry::IA32_COMPAT
+            ),
         );
     }
-    if let Some(meant) = portable_name.and_then(mistyped_system_call) {
+    let Some(meant) = meant else { return Some(Function { name: name.to_owned(), every_abi: false }) };
+    if let Some(close) = plain.strip_prefix("sys_").and_then(mistyped_system_call) {
+        let abi = abi.map(|abi| format!("{}/", printable(abi))).unwrap_or_default();
         walk.push(
             Diagnostic::new(Code::UnknownName, span, format!("`{}` is not a system call", printable(name)))
-                .help(format!("did you mean `sys_{meant}`?")),
+                .help(format!("did you mean `{abi}sys_{close}`?")),
         );
         return None;
     }
-    Some(match portable_name {
-        // The name of the call on every architecture; here it has this one.
-        Some(plain) => Function { name: format!("{SYSCALL_PREFIX}{plain}"), every_abi: true },
-        None => Function { name: name.to_owned(), every_abi: false },
-    })
+    Some(Function { name: meant.function, every_abi: meant.every_abi })
 }
 
 /// Whether `syscall: false` is written: then `sys_imageblit` is an ordinary kernel function that happens to be called so.
@@ -147,11 +187,39 @@ pub(super) fn is_plain(fields: &Fields<'_>) -> bool {
     fields.get("syscall").is_some_and(|node| node.value == Value::Bool(false))
 }
 
+/// A list by pattern is of ordinary functions: one flag cannot fit whatever a kernel has.
+pub(super) fn is_plain_in_writing(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'_>,
+    name: &str,
+    span: Span,
+) -> Option<()> {
+    if !walk.boolean(fields, "syscall", true)? {
+        return Some(());
+    }
+    let (at, label) = match fields.get("syscall") {
+        Some(node) => (node.span, "says that all of them are system calls"),
+        None => (span, "`syscall` is true unless written"),
+    };
+    walk.push(
+        Diagnostic::new(
+            Code::SyscallFlag,
+            at,
+            format!("`{}` is a list of functions by pattern", printable(name)),
+        )
+        .label(label)
+        .help(
+            "write `syscall: false`; for system calls use a list of type `generated_syscalls` or `syscalls`",
+        ),
+    );
+    None
+}
+
 /// `syscall` defaults to true. A wrong flag reads every argument from the wrong place, so it has to fit the name.
 pub(super) fn is_syscall(walk: &mut Walk<'_>, fields: &Fields<'_>, name: &str, span: Span) -> Option<bool> {
     let written = fields.get("syscall");
     let flag = walk.boolean(fields, "syscall", true)?;
-    if flag == name.starts_with(SYSCALL_PREFIX) {
+    if flag == entry::convention(name).is_some() {
         return Some(flag);
     }
     let system_call = Domain::SystemCall.number(name).is_some();
@@ -175,7 +243,7 @@ pub(super) fn is_syscall(walk: &mut Walk<'_>, fields: &Fields<'_>, name: &str, s
         .label("says that it is one")
         .also(span, "an ordinary function")
         .help(
-            "write `syscall: false`; only `__x64_sys_…` functions take their arguments from saved registers",
+            "write `syscall: false`; only functions such as `__x64_sys_…` and `__ia32_sys_…` take their arguments from saved registers",
         ),
         Some(node) => Diagnostic::new(Code::SyscallFlag, node.span, format!("`{name}` is a system call"))
             .label("says that it is none")

@@ -1,9 +1,10 @@
-//! One entry of `kprobes`, `tracepoints`, `lsmhooks` or `fentries`: where to hook, and what all of them have in common.
+//! One entry of `kprobes`, `tracepoints`, `lsmhooks` or `fentries`: where to hook, and what hooks of every kind have in common.
 
-use super::args::{self, Place};
-use super::call;
+use super::args;
+use super::call::{self, Called};
 use super::filter::Subjects;
 use super::lists::Defined;
+use super::program;
 use super::returns::{self, Returns};
 use super::selector;
 use super::text::{optional_text, short_text};
@@ -20,13 +21,19 @@ type Reader = for<'n> fn(&mut Walk<'_>, &'n Node, &Defined<'n>) -> Option<Vec<Ho
 
 /// Every hook of a policy.
 pub(super) fn hooks<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>, defined: &Defined<'n>) -> Option<Vec<Hook>> {
-    let kinds: [(&str, Reader); 4] =
-        [("kprobes", kprobe), ("tracepoints", tracepoint), ("lsmhooks", lsm), ("fentries", fentry)];
+    let kinds: [(&str, Reader); 6] = [
+        ("kprobes", kprobe),
+        ("tracepoints", tracepoint),
+        ("lsmhooks", lsm),
+        ("fentries", fentry),
+        ("uprobes", program::uprobe),
+        ("usdts", program::usdt),
+    ];
     if kinds.iter().all(|(key, _)| spec.get(key).is_none()) {
         if !spec.has_unsupported {
             walk.push(
                 Diagnostic::new(Code::MissingKey, spec.span, "spec has no hook")
-                    .label("`kprobes`, `tracepoints`, `lsmhooks` or `fentries` is missing here")
+                    .label("`kprobes`, `tracepoints`, `lsmhooks`, `fentries`, `uprobes` or `usdts` is missing here")
                     .help("add `kprobes:` with the functions to watch"),
             );
         }
@@ -65,47 +72,79 @@ pub(super) fn hooks<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>, defined: &Define
 
 fn kprobe<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) -> Option<Vec<Hook>> {
     let fields = walk.mapping(node, &KPROBE)?;
-    functions(walk, &fields, node.span, defined, |function, syscall, returns, every_abi| HookPoint::Kprobe {
-        function,
-        syscall,
-        returns,
-        every_abi,
-    })
+    let point = |place, returns| match place {
+        Place::Functions(pattern) => Some(HookPoint::Functions { pattern, returns }),
+        Place::Function { function, syscall, every_abi } => {
+            Some(HookPoint::Kprobe { function, syscall, returns, every_abi })
+        }
+    };
+    functions(walk, &fields, node.span, defined, point)
 }
 
 fn fentry<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) -> Option<Vec<Hook>> {
     let fields = walk.mapping(node, &FENTRY)?;
-    functions(walk, &fields, node.span, defined, |function, syscall, returns, _| HookPoint::Fentry {
-        function,
-        syscall,
-        returns,
-    })
+    let point = |place, returns| match place {
+        Place::Function { function, syscall, .. } => Some(HookPoint::Fentry { function, syscall, returns }),
+        Place::Functions(_) => None,
+    };
+    functions(walk, &fields, node.span, defined, point)
 }
 
-/// A hook per function that `call` names.
+/// Where one hook of a `call` is.
+enum Place {
+    Function {
+        function: String,
+        syscall: bool,
+        every_abi: bool,
+    },
+    /// The pattern of a generated list.
+    Functions(String),
+}
+
+/// A place by the name that the policy or the list has for it.
+type NamedPlace = (Spanned<String>, Place);
+
+/// The places that `call` names, each with its name, and whether a kernel need not have them.
+fn places<'n>(
+    walk: &mut Walk<'_>,
+    fields: &Fields<'n>,
+    defined: &Defined<'n>,
+) -> Option<(Vec<NamedPlace>, bool)> {
+    let node = walk.required(fields, "call")?;
+    let (names, generated) = match call::called(walk, node, &defined.lists)? {
+        Called::Functions { names, generated } => (names, generated),
+        Called::Matching { pattern, name, span } => {
+            call::is_plain_in_writing(walk, fields, name, span)?;
+            let name = Spanned::new(name.to_owned(), span);
+            return Some((vec![(name, Place::Functions(pattern.to_owned()))], false));
+        }
+    };
+    let portable = !call::is_plain(fields);
+    let read: Vec<_> = names
+        .into_iter()
+        .map(|(name, span)| {
+            let own = call::function(walk, &name, span, portable)?;
+            let syscall = call::is_syscall(walk, fields, &own.name, span)?;
+            let place = Place::Function { function: own.name, syscall, every_abi: own.every_abi };
+            Some((Spanned::new(name.into_owned(), span), place))
+        })
+        .collect();
+    Some((read.into_iter().collect::<Option<_>>()?, generated))
+}
+
+/// A hook per place that `call` names; `point`: what it is, `None` where a kind of hook has no such place.
 fn functions<'n>(
     walk: &mut Walk<'_>,
     fields: &Fields<'n>,
     span: Span,
     defined: &Defined<'n>,
-    point: impl Fn(String, bool, bool, bool) -> HookPoint,
+    point: impl Fn(Place, bool) -> Option<HookPoint>,
 ) -> Option<Vec<Hook>> {
-    let named = walk.required(fields, "call").and_then(|node| {
-        let names = call::names(walk, node, &defined.lists)?;
-        let portable = !call::is_plain(fields);
-        let read: Vec<_> = names
-            .into_iter()
-            .map(|(name, span)| {
-                let function = call::function(walk, name, span, portable)?;
-                let syscall = call::is_syscall(walk, fields, &function.name, span)?;
-                Some((Spanned::new(name.to_owned(), span), function, syscall))
-            })
-            .collect();
-        read.into_iter().collect::<Option<Vec<_>>>()
-    });
+    let places = places(walk, fields, defined);
     // Functions of one list are all system calls or all not, because `syscall` is one for all of them.
-    let syscall = named.as_ref().and_then(|named| named.first()).map(|(_, _, syscall)| *syscall);
-    let place = Place { syscall: syscall == Some(true), fields_of_tracepoint: false };
+    let first = places.as_ref().and_then(|(places, _)| places.first());
+    let syscall = matches!(first, Some((_, Place::Function { syscall: true, .. })));
+    let place = if syscall { args::Place::Syscall } else { args::Place::Function };
     let returns = returns::returns(walk, fields, place);
     let may_be_missing = match fields.get("ignore") {
         None => Some(false),
@@ -114,21 +153,27 @@ fn functions<'n>(
         }
     };
     let parts = parts(walk, fields, place, returns.as_ref(), defined);
-    let (named, returns, may_be_missing, parts) = (named?, returns?, may_be_missing?, parts?);
-    let repeated = named.len().saturating_sub(1).saturating_mul(weight(&parts.selectors));
-    walk.spend(repeated, span)?;
-    let hooks = named.into_iter().map(|(name, function, syscall)| Hook {
-        point: point(function.name, syscall, returns.returns, function.every_abi),
-        name,
-        args: parts.args.clone(),
-        returned: returns.arg.clone(),
-        selectors: parts.selectors.clone(),
-        message: parts.message.clone(),
-        tags: parts.tags.clone(),
-        may_be_missing,
-        span,
+    let ((places, generated), returns, may_be_missing, parts) = (places?, returns?, may_be_missing?, parts?);
+    parts.spend(walk, places.len(), span)?;
+    let hooks = places.into_iter().map(|(name, place)| {
+        let Some(point) = point(place, returns.returns) else {
+            walk.push(
+                Diagnostic::new(
+                    Code::UnsupportedListType,
+                    name.span,
+                    format!("`{}` is a list of functions by pattern", printable(&name.value)),
+                )
+                .label("one trampoline is at one function")
+                .help("hook them with `kprobes`, or write the functions into `values`"),
+            );
+            return None;
+        };
+        let mut hook = parts.clone().hook(point, name, span);
+        hook.returned.clone_from(&returns.arg);
+        hook.may_be_missing = may_be_missing || generated;
+        Some(hook)
     });
-    Some(hooks.collect())
+    hooks.collect()
 }
 
 /// About how much a copy of these costs.
@@ -158,7 +203,7 @@ fn tracepoint<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) ->
     };
     let (subsystem, event) = (word("subsystem"), word("event"));
     let raw = walk.boolean(&fields, "raw", false);
-    let place = Place { syscall: false, fields_of_tracepoint: true };
+    let place = if raw == Some(true) { args::Place::RawTracepoint } else { args::Place::Record };
     let parts = parts(walk, &fields, place, Some(&Returns::default()), defined);
     let (event, parts) = (event?, parts?);
     let point = HookPoint::Tracepoint { subsystem: subsystem?.value, event: event.value.clone(), raw: raw? };
@@ -185,13 +230,12 @@ fn lsm<'n>(walk: &mut Walk<'_>, node: &'n Node, defined: &Defined<'n>) -> Option
         hook_name(walk, text, node.span, "hooks of the security modules are named like `file_open`")?;
         Some(Spanned::new(text.to_owned(), node.span))
     });
-    let place = Place { syscall: false, fields_of_tracepoint: false };
-    let parts = parts(walk, &fields, place, Some(&Returns::default()), defined);
+    let parts = parts(walk, &fields, args::Place::Function, Some(&Returns::default()), defined);
     let (hook, parts) = (hook?, parts?);
     Some(vec![parts.hook(HookPoint::Lsm { hook: hook.value.clone() }, hook, node.span)])
 }
 
-fn hook_name(walk: &mut Walk<'_>, text: &str, span: Span, help: &'static str) -> Option<()> {
+pub(super) fn hook_name(walk: &mut Walk<'_>, text: &str, span: Span, help: &'static str) -> Option<()> {
     const LONGEST: usize = 128;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !text.is_empty() && text.len() <= LONGEST && text.chars().all(allowed) {
@@ -205,7 +249,8 @@ fn hook_name(walk: &mut Walk<'_>, text: &str, span: Span, help: &'static str) ->
 }
 
 /// What every kind of hook has.
-struct Parts {
+#[derive(Clone)]
+pub(super) struct Parts {
     args: Vec<Arg>,
     selectors: Vec<Selector>,
     message: Option<String>,
@@ -213,7 +258,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn hook(self, point: HookPoint, name: Spanned<String>, span: Span) -> Hook {
+    /// Accounts for as many hooks with these parts.
+    pub(super) fn spend(&self, walk: &mut Walk<'_>, hooks: usize, span: Span) -> Option<()> {
+        walk.spend(hooks.saturating_sub(1).saturating_mul(weight(&self.selectors)), span)
+    }
+
+    pub(super) fn hook(self, point: HookPoint, name: Spanned<String>, span: Span) -> Hook {
         Hook {
             point,
             name,
@@ -228,10 +278,10 @@ impl Parts {
     }
 }
 
-fn parts<'n>(
+pub(super) fn parts<'n>(
     walk: &mut Walk<'_>,
     fields: &Fields<'n>,
-    place: Place,
+    place: args::Place,
     returns: Option<&Returns>,
     defined: &Defined<'n>,
 ) -> Option<Parts> {

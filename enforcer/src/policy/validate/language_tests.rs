@@ -259,6 +259,18 @@ fn the_return_is_compared_by_its_own_type() {
     );
 }
 
+#[test]
+fn a_post_at_the_return_says_nothing_of_its_own_about_the_event() {
+    let of = |post: &str| {
+        format!(
+            "  kprobes:\n  - call: f\n    syscall: false\n    return: true\n    selectors:\n    - matchReturnActions: [{{{post}}}]\n"
+        )
+    };
+    accepted(&of("action: Post"));
+    assert_eq!(refused(&of("action: Post, rateLimit: 5s")), [Code::ActionArgument]);
+    assert_eq!(refused(&of("action: Post, kernelStackTrace: true")), [Code::ActionArgument]);
+}
+
 #[rstest]
 #[case("Override, argError: -1", Action::Override(-1))]
 #[case("Override, argError: EACCES", Action::Override(-13))]

@@ -2,32 +2,46 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::call;
+use super::call::{self, Called};
 use super::process::unknown;
 use super::selector;
 use super::walk::{Fields, Walk, closest, listed, printable};
 use crate::policy::code::Code;
 use crate::policy::diag::Diagnostic;
+use crate::policy::entry;
 use crate::policy::names::Domain;
+use crate::policy::pattern::Pattern;
 use crate::policy::raw::{Node, Value};
 use crate::policy::schema::{ENFORCER, LIST, MAX_HOOKS, SELECTOR};
 use crate::policy::source::{Span, Spanned};
 
 /// Before the name of a list, where a function or a value stands.
-pub(super) const LIST_PREFIX: &str = "list:";
+pub(in crate::policy) const LIST_PREFIX: &str = "list:";
 
-/// Kinds of lists that are read.
-pub(in crate::policy) const LIST_TYPES: &[&str] = &["syscalls"];
-/// Kinds of lists whose members would have to be looked up on the machine.
-pub(in crate::policy) const UNSUPPORTED_LIST_TYPES: &[&str] = &["generated_syscalls", "generated_ftrace"];
+/// What reading a pattern costs at most, in values.
+const PATTERN_VALUES: usize = 512;
+/// Kinds of lists.
+pub(in crate::policy) const LIST_TYPES: &[&str] = &["syscalls", "generated_syscalls", "generated_ftrace"];
 
 /// A list that may be used; its entries are judged where they are.
+#[derive(Clone, Copy)]
 pub(super) struct List<'n> {
-    /// `type: syscalls`: every entry is the name of a system call.
-    pub(super) syscalls: bool,
-    pub(super) values: &'n [Node],
+    pub(super) content: Content<'n>,
     /// Whether the list itself was wrong; what uses it is then not judged.
     pub(super) broken: bool,
+}
+
+/// What a list holds.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'n> {
+    /// Names or values, as written.
+    Values(&'n [Node]),
+    /// `type: syscalls`: every entry is the name of a system call.
+    SystemCalls(&'n [Node]),
+    /// `type: generated_syscalls`
+    EverySystemCall,
+    /// `type: generated_ftrace`: the functions that this pattern matches.
+    Functions(&'n str),
 }
 
 /// Lists by name.
@@ -59,31 +73,9 @@ pub(super) fn lists<'n>(walk: &mut Walk<'_>, spec: &Fields<'n>) -> Lists<'n> {
             );
             return None;
         }
-        let kind = kind(walk, &fields);
-        if kind.is_some()
-            && let Some(pattern) = fields.get("pattern")
-        {
-            walk.push(
-                Diagnostic::new(
-                    Code::UnsupportedListType,
-                    pattern.span,
-                    "a `pattern` belongs to generated lists",
-                )
-                .label("known, not supported here")
-                .help("write the members into `values`"),
-            );
-        }
-        let values = match kind {
-            None => None,
-            Some(_) => {
-                let node = walk.required(&fields, "values");
-                node.and_then(|node| walk.filled_list(node, "`values` of a list", usize::MAX))
-            }
-        };
-        let known = kind != Some(true) || values.is_none_or(|values| are_system_calls(walk, values));
-        let broken = kind.is_none() || values.is_none() || !known;
-        let syscalls = kind.unwrap_or(false);
-        lists.insert(name, List { syscalls, values: values.unwrap_or(&[]), broken });
+        let content = content(walk, &fields);
+        let broken = content.is_none();
+        lists.insert(name, List { content: content.unwrap_or(Content::Values(&[])), broken });
         Some(())
     });
     lists
@@ -105,27 +97,63 @@ fn are_system_calls(walk: &mut Walk<'_>, values: &[Node]) -> bool {
     all
 }
 
-/// Whether the entries are system calls.
-fn kind(walk: &mut Walk<'_>, fields: &Fields<'_>) -> Option<bool> {
-    let Some(node) = fields.get("type") else { return Some(false) };
+/// What the list holds, by its type.
+fn content<'n>(walk: &mut Walk<'_>, fields: &Fields<'n>) -> Option<Content<'n>> {
+    let kind = match fields.get("type") {
+        None => None,
+        Some(node) => Some(kind(walk, node)?),
+    };
+    let generated = matches!(kind, Some("generated_syscalls" | "generated_ftrace"));
+    let (unused, why, help) = match kind {
+        Some("generated_syscalls") => {
+            ("pattern", "every system call is in it", "remove it, or use `generated_ftrace`")
+        }
+        Some("generated_ftrace") => ("values", "the pattern says what is in it", "remove it, or the type"),
+        _ => ("pattern", "belongs to lists of type `generated_ftrace`", "write the members into `values`"),
+    };
+    for key in ["values", "pattern"] {
+        let of_no_use = key == unused || key == "values" && generated;
+        if let Some(node) = fields.get(key).filter(|_| of_no_use) {
+            let message = format!(
+                "a list of {} has no `{key}`",
+                kind.map_or("names".to_owned(), |kind| format!("type `{kind}`"))
+            );
+            walk.push(Diagnostic::new(Code::UnsupportedListType, node.span, message).label(why).help(help));
+            return None;
+        }
+    }
+    if kind == Some("generated_syscalls") {
+        return Some(Content::EverySystemCall);
+    }
+    if kind == Some("generated_ftrace") {
+        let node = walk.required(fields, "pattern")?;
+        let text = walk.text(node, "`pattern`")?;
+        walk.spend(PATTERN_VALUES, node.span)?;
+        if let Err(error) = Pattern::new(text) {
+            walk.push(
+                Diagnostic::new(Code::ListPattern, node.span, error.to_string()).help(
+                    "write a regular expression that function names match, such as `^vfs_(read|write)$`",
+                ),
+            );
+            return None;
+        }
+        return Some(Content::Functions(text));
+    }
+    let node = walk.required(fields, "values")?;
+    let values = walk.filled_list(node, "`values` of a list", usize::MAX)?;
+    if kind.is_none() {
+        return Some(Content::Values(values));
+    }
+    are_system_calls(walk, values).then_some(Content::SystemCalls(values))
+}
+
+/// The type of a list.
+fn kind(walk: &mut Walk<'_>, node: &Node) -> Option<&'static str> {
     let text = walk.text(node, "`type`")?;
-    if LIST_TYPES.contains(&text) {
-        return Some(true);
+    if let Some(known) = LIST_TYPES.iter().find(|known| **known == text) {
+        return Some(known);
     }
-    if UNSUPPORTED_LIST_TYPES.contains(&text) {
-        walk.push(
-            Diagnostic::new(
-                Code::UnsupportedListType,
-                node.span,
-                format!("lists of type `{text}` are known, not supported here"),
-            )
-            .label("would be filled by the agent")
-            .help("write the members into `values`, with `type: syscalls` for system calls"),
-        );
-        return None;
-    }
-    let known: Vec<_> = LIST_TYPES.iter().chain(UNSUPPORTED_LIST_TYPES).copied().collect();
-    let help = match closest(text, &known) {
+    let help = match closest(text, LIST_TYPES) {
         Some(close) => format!("did you mean `{close}`?"),
         None => format!("write {} or no type", listed(LIST_TYPES)),
     };
@@ -223,16 +251,26 @@ pub(super) fn enforcers(
     let mut functions = Vec::new();
     let mut seen = HashSet::new();
     for item in items {
-        for (name, span) in call::names(walk, item, lists)? {
-            let function = call::function(walk, name, span, true)?;
-            let known =
-                function.name.starts_with("security_") || function.name.starts_with(call::SYSCALL_PREFIX);
+        let names = match call::called(walk, item, lists)? {
+            Called::Functions { names, generated: false } => names,
+            Called::Functions { .. } | Called::Matching { .. } => {
+                walk.push(
+                    Diagnostic::new(Code::Enforcers, item.span, "a generated list is no place for enforcers")
+                        .label("what a kernel has would decide where they act")
+                        .help("write the calls out, in a list of type `syscalls`"),
+                );
+                return None;
+            }
+        };
+        for (name, span) in names {
+            let function = call::function(walk, &name, span, true)?;
+            let known = function.name.starts_with("security_") || entry::convention(&function.name).is_some();
             if !known {
                 walk.push(
                     Diagnostic::new(
                         Code::Enforcers,
                         span,
-                        format!("`{}` is no place for an enforcer", printable(name)),
+                        format!("`{}` is no place for an enforcer", printable(&name)),
                     )
                     .label("neither a system call nor a security hook")
                     .help("enforcers act at `sys_…` and `security_…` functions"),

@@ -11,6 +11,7 @@ mod network;
 mod number;
 mod options;
 mod process;
+mod program;
 mod resolve;
 mod returns;
 mod scope;
@@ -24,8 +25,7 @@ pub use document::{parse, parse_one};
 // What the printer writes as it was read, and the language reference lists.
 pub(super) use actions::{SCOPES, arguments};
 pub(super) use args::SOURCES;
-pub(super) use call::SYSCALL_PREFIX;
-pub(super) use lists::{LIST_TYPES, UNSUPPORTED_LIST_TYPES};
+pub(super) use lists::{LIST_PREFIX, LIST_TYPES};
 pub(super) use network::written as written_network;
 pub(super) use options::{OPTIONS, UNSUPPORTED as UNSUPPORTED_OPTIONS};
 pub(super) use process::HOST as HOST_NAMESPACE;
@@ -33,6 +33,9 @@ pub(super) use resolve::written as written_steps;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod hook_tests;
 
 #[cfg(test)]
 mod language_tests;

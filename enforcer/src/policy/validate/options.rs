@@ -12,7 +12,7 @@ use crate::policy::schema::OPTION;
 /// Options that are read, with their values.
 pub(in crate::policy) const OPTIONS: &[(&str, &[&str])] = &[
     ("policy-mode", &["enforce", "monitor"]),
-    ("override-method", &["fmod-ret", "override-return"]),
+    ("override-method", &["fmod-ret", "override-return", "lsm"]),
     ("disable-kprobe-multi", &["1", "true", "0", "false"]),
 ];
 
@@ -60,9 +60,11 @@ pub(super) fn options(walk: &mut Walk<'_>, spec: &Fields<'_>) -> Option<Options>
         match name {
             "policy-mode" => options.monitor = Some(spelled == "monitor"),
             "override-method" => {
-                let pinned = spelled == "fmod-ret";
-                options.override_method =
-                    Some(if pinned { OverrideMethod::FmodRet } else { OverrideMethod::OverrideReturn });
+                options.override_method = Some(match spelled.as_str() {
+                    "fmod-ret" => OverrideMethod::FmodRet,
+                    "lsm" => OverrideMethod::Lsm,
+                    _ => OverrideMethod::OverrideReturn,
+                });
             }
             _ => options.disable_kprobe_multi = matches!(spelled.as_str(), "1" | "true"),
         }

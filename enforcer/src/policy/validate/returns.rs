@@ -51,9 +51,7 @@ pub(super) fn returns(walk: &mut Walk<'_>, fields: &Fields<'_>, place: Place) ->
                 label,
                 span: node.span,
             };
-            if place.syscall {
-                args::at_syscall(walk, &arg)?;
-            }
+            args::of_caller(walk, &arg, place)?;
             Some(Some(arg))
         })(),
     };

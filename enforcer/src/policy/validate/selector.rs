@@ -104,6 +104,7 @@ fn sections<'n>(
 ) -> Option<Selector> {
     let filters = limit(MAX_FILTERS);
     let label = optional_text(walk, fields, "label");
+    let required = walk.boolean(fields, "required", false);
     let scope = scope::of_selector(walk, fields);
     let pids = walk.entries(fields, "matchPIDs", limit(MAX_PID_ENTRIES), process::pids);
     let binaries = walk.entries(fields, "matchBinaries", filters, process::binaries);
@@ -121,9 +122,11 @@ fn sections<'n>(
     let return_args = filter("matchReturnArgs", Section::Return);
     let actions = actions::actions(walk, fields, "matchActions", subjects);
     let return_actions = actions::actions(walk, fields, "matchReturnActions", subjects);
+    let post = post_at_return(walk, fields, return_actions.as_deref());
     let returns = returns_are_looked_at(walk, fields, subjects);
     scope?;
     returns?;
+    post?;
     let (mut args, data) = (args?, data?);
     args.extend(data);
     if let Some(over) = args.get(filters) {
@@ -148,6 +151,7 @@ fn sections<'n>(
     }
     Some(Selector {
         label: label?,
+        required: required?,
         pids: pids?,
         binaries: binaries?,
         parent_binaries: parents?,
@@ -161,6 +165,23 @@ fn sections<'n>(
         return_actions: return_actions?,
         span,
     })
+}
+
+/// A call and its return are one event, which the Post of `matchActions` describes.
+fn post_at_return(walk: &mut Walk<'_>, fields: &Fields<'_>, actions: Option<&[Action]>) -> Option<()> {
+    let plain = Action::Post(Post::default());
+    let described = |action: &Action| matches!(action, Action::Post(_)) && *action != plain;
+    if let Some(span) = fields.key_span("matchReturnActions")
+        && actions.is_some_and(|actions| actions.iter().any(described))
+    {
+        walk.push(
+            Diagnostic::new(Code::ActionArgument, span, "arguments of a Post in `matchReturnActions`")
+                .label("of no use here")
+                .help("give them to a Post in `matchActions`: a call and its return are one event"),
+        );
+        return None;
+    }
+    Some(())
 }
 
 fn returns_are_looked_at(

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use quell_wire::limits::{MAX_PATTERN_BYTES, SEARCH_WORDS};
 
-use super::lists::{self, LIST_PREFIX, Lists};
+use super::lists::{self, Content, LIST_PREFIX, Lists};
 use super::network;
 use super::number::{self, NumberError};
 use super::process::unknown;
@@ -149,15 +149,40 @@ fn expand<'n>(
             return None;
         }
         let list = lists::find(walk, defined?, name, node.span)?;
-        walk.spend(list.values.len(), node.span)?;
-        all.extend(list.values.iter().map(|node| match &node.value {
-            // Whatever the type of the argument, these are numbers of system calls.
-            Value::Text(name) if list.syscalls => {
-                let number = Domain::SystemCall.number(name).map(|number| Value::Integer(number.into()));
-                Node { value: number.unwrap_or_else(|| node.value.clone()), span: node.span }
+        match list.content {
+            Content::Values(values) => {
+                walk.spend(values.len(), node.span)?;
+                all.extend_from_slice(values);
             }
-            _ => node.clone(),
-        }));
+            // Whatever the type of the argument, these are numbers of system calls.
+            Content::SystemCalls(values) => {
+                walk.spend(values.len(), node.span)?;
+                let number = |node: &Node| match &node.value {
+                    Value::Text(name) => Domain::SystemCall.number(name),
+                    _ => None,
+                };
+                all.extend(values.iter().map(|node| {
+                    number(node).map_or_else(|| node.clone(), |number| system_call(number, node.span))
+                }));
+            }
+            Content::EverySystemCall => {
+                let calls = Domain::SystemCall.names();
+                walk.spend(calls.len(), node.span)?;
+                all.extend(calls.into_iter().map(|(_, number)| system_call(number, node.span)));
+            }
+            Content::Functions(_) => {
+                walk.push(
+                    Diagnostic::new(
+                        Code::UnsupportedListType,
+                        node.span,
+                        format!("`{}` is a list of functions", printable(name)),
+                    )
+                    .label("functions are no values")
+                    .help("use a list of type `syscalls`, or of values"),
+                );
+                return None;
+            }
+        }
     }
     let most = limit(crate::policy::typing::most_values(op));
     if let Some(over) = all.get(most) {
@@ -172,6 +197,10 @@ fn expand<'n>(
         return None;
     }
     Some(Cow::Owned(all))
+}
+
+fn system_call(number: u64, span: Span) -> Node {
+    Node { value: Value::Integer(number.into()), span }
 }
 
 fn strings(walk: &mut Walk<'_>, items: &[Node], ty: ArgType, op: Option<Operator>) -> Option<Vec<Vec<u8>>> {

@@ -1,0 +1,4 @@
+//! What is asked of the page of a lab run.
+
+pub(crate) mod checks;
+pub(crate) mod many;

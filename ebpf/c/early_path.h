@@ -1,0 +1,230 @@
+/* The early look at a file: its last name, or the first two of its path, read without building the path.
+ *
+ * It says no only where the whole walk (path.h) would end well and give a path that no value fits, or where there is no path and
+ * hence no match. Whatever it did not see - a mount that is mounted nowhere, a folder that was moved out of its mount, memory that
+ * can't be read, more steps than it goes - it leaves to that walk. */
+#ifndef QUELL_EARLY_PATH_H
+#define QUELL_EARLY_PATH_H
+
+#include "path.h"
+#include "quick.h"
+
+/* Reads `from` into `*to`. `typed`, a constant: the verifier knows the type of what is pointed to, and a plain load does, which
+ * gives 0 for what can't be read. A failure is not counted: the walk that follows will fail, too, and counts it. */
+#define quell_peek(typed, to, from)                                                                        \
+	({                                                                                                 \
+		bool __read = true;                                                                        \
+		if (typed)                                                                                 \
+			*(to) = *(from);                                                                   \
+		else                                                                                       \
+			__read = bpf_core_read((to), sizeof(*(to)), (from)) == 0;                          \
+		__read;                                                                                    \
+	})
+
+/* What is read of a directory entry, as it lies there. */
+struct quell_early_entry {
+	struct dentry *parent;
+	__u32 hash;
+	__u32 length;
+	const unsigned char *name;
+};
+
+/* Whether the three members lie together, as in every kernel so far; all of it is a constant of the kernel. Else there is no
+ * early look. */
+static __always_inline bool quell_early_layout(void)
+{
+	return bpf_core_field_offset(struct dentry, d_name.len) == bpf_core_field_offset(struct dentry, d_parent) + 12 &&
+	       bpf_core_field_offset(struct dentry, d_name.name) == bpf_core_field_offset(struct dentry, d_parent) + 16 &&
+	       bpf_core_field_offset(struct path, dentry) == bpf_core_field_offset(struct path, mnt) + 8 &&
+	       bpf_core_field_offset(struct mount, mnt_mountpoint) == bpf_core_field_offset(struct mount, mnt_parent) + 8 &&
+	       bpf_core_field_offset(struct fdtable, fd) == bpf_core_field_offset(struct fdtable, max_fds) + 8;
+}
+
+static __always_inline bool quell_early_entry(const bool typed, struct dentry *dentry, struct quell_early_entry *entry)
+{
+	if (typed) {
+		entry->parent = dentry->d_parent;
+		entry->length = dentry->d_name.len;
+		entry->name = dentry->d_name.name;
+		return true;
+	}
+	return bpf_probe_read_kernel(entry, sizeof(*entry), &dentry->d_parent) == 0;
+}
+
+/* What the namespace of a mount says: that there is no path at all, because only the kernel mounts it (pipes, sockets, memory); that
+ * the tree is mounted; or nothing, where it is anonymous, gone or unreadable. */
+#define QUELL_EARLY_NOTHING 0
+#define QUELL_EARLY_MOUNTED 1
+#define QUELL_EARLY_NO_PATH 2
+
+/* The initial namespace lives as long as the kernel, so that its address is remembered. */
+static __always_inline __u32 quell_early_mounts(struct mount *mount)
+{
+	struct mnt_namespace *ns = 0;
+	__u32 number = QUELL_ANONYMOUS;
+
+	if (bpf_core_read(&ns, sizeof(ns), &mount->mnt_ns) || !ns)
+		return QUELL_EARLY_NOTHING;
+	if (QUELL_IS_ERROR(ns))
+		return QUELL_EARLY_NO_PATH;
+	if ((__u64)ns == initial_mounts)
+		return QUELL_EARLY_MOUNTED;
+	if (bpf_core_read(&number, sizeof(number), &ns->ns.inum))
+		return QUELL_EARLY_NOTHING;
+	if (config.quick_mounts && number == config.quick_mounts)
+		initial_mounts = (__u64)ns;
+	return number == QUELL_ANONYMOUS || number == QUELL_ANONYMOUS_INODE ? QUELL_EARLY_NOTHING : QUELL_EARLY_MOUNTED;
+}
+
+/* Whether the way up from `dentry` comes to `root`: at once, or because the mount shows a whole file system, or by going it. */
+static __always_inline bool quell_early_below(const bool typed, struct dentry *dentry, struct dentry *root)
+{
+	struct dentry *above = 0;
+
+	if (dentry == root)
+		return true;
+	if (!quell_peek(typed, &above, &root->d_parent))
+		return false;
+	if (above == root)
+		return true;
+	for (__u32 step = 0; step < QUELL_MAX_QUICK_STEPS; step++) {
+		if (bpf_core_read(&above, sizeof(above), &dentry->d_parent) || above == dentry)
+			return false;
+		if (above == root)
+			return true;
+		dentry = above;
+	}
+	return false;
+}
+
+/* Whether the last name contradicts every value. */
+static __always_inline bool quell_early_last(const bool typed, struct dentry *dentry, struct vfsmount *vfsmount)
+{
+	struct quell_early_entry entry = {};
+	struct dentry *root = 0;
+	__u32 left;
+
+	if (!quell_early_entry(typed, dentry, &entry) || entry.length - 1 >= QUELL_MAX_NAME_BYTES)
+		return false;
+	left = quell_quick_fitting(&config, 0, entry.length);
+	if (left) {
+		__u64 word = 0;
+
+		if (bpf_probe_read_kernel(&word, sizeof(word), entry.name + quell_quick_tail_from(entry.length)))
+			return false;
+		if (left & quell_quick_equal(&config, 0, quell_quick_tail(word, entry.length)))
+			return false;
+	}
+	/* The root of a mount has the name of where it is mounted. */
+	if (!quell_peek(typed, &root, &vfsmount->mnt_root) || dentry == root || entry.parent == dentry)
+		return false;
+	return quell_early_below(typed, entry.parent, root);
+}
+
+/* Whether a name contradicts the values from `begin` on, of those in `left`; the answer is what is left. */
+static __always_inline __u32 quell_early_name(const __u32 begin, __u32 left, const struct quell_early_entry *entry)
+{
+	__u64 word = 0;
+
+	left &= quell_quick_fitting(&config, begin, entry->length);
+	if (!left || !entry->length)
+		return left;
+	if (bpf_probe_read_kernel(&word, sizeof(word), entry->name))
+		return ~0U;
+	return left & quell_quick_equal(&config, begin, word);
+}
+
+/* A walk of so few steps is never too long for the whole one. */
+_Static_assert(QUELL_MAX_QUICK_STEPS * (QUELL_MAX_NAME_BYTES + 1) <= QUELL_MAX_STRING_BYTES, "no path of the early look is cut");
+
+/* Whether the first two names contradict every value. The walk is that of path.h, without the names. */
+static __always_inline bool quell_early_first(struct dentry *dentry, struct mount *mount)
+{
+	struct quell_early_entry first = {}, second = {};
+	struct dentry *root = 0;
+
+	if (bpf_core_read(&root, sizeof(root), &mount->mnt.mnt_root))
+		return false;
+	for (__u32 step = 0; step < QUELL_MAX_QUICK_STEPS; step++) {
+		if (dentry == root) {
+			struct {
+				struct mount *parent;
+				struct dentry *mountpoint;
+			} above = {};
+
+			if (bpf_probe_read_kernel(&above, sizeof(above), __builtin_preserve_access_index(&mount->mnt_parent)))
+				return false;
+			if (above.parent == mount) {
+				__u32 left;
+
+				/* The root has no name. */
+				if (!first.length)
+					return false;
+				left = quell_early_name(0, ~0U, &first);
+				if (left)
+					left = quell_early_name(QUELL_MAX_QUICK, left, &second);
+				return !left;
+			}
+			mount = above.parent;
+			dentry = above.mountpoint;
+			if (bpf_core_read(&root, sizeof(root), &mount->mnt.mnt_root))
+				return false;
+			continue;
+		}
+		second = first;
+		if (!quell_early_entry(false, dentry, &first) || first.parent == dentry)
+			return false;
+		if (first.length - 1 >= QUELL_MAX_NAME_BYTES)
+			return false;
+		dentry = first.parent;
+	}
+	return false;
+}
+
+/* A path, at which both are one behind the other. */
+static __always_inline bool quell_early_path(const bool typed, struct path *path)
+{
+	struct {
+		struct vfsmount *mnt;
+		struct dentry *dentry;
+	} both = {};
+
+	if (typed) {
+		both.mnt = path->mnt;
+		both.dentry = path->dentry;
+	} else if (bpf_probe_read_kernel(&both, sizeof(both), __builtin_preserve_access_index(&path->mnt))) {
+		return false;
+	}
+	if (!both.mnt || !both.dentry)
+		return false;
+	struct mount *mount = (void *)both.mnt - bpf_core_field_offset(struct mount, mnt);
+	__u32 mounts = quell_early_mounts(mount);
+
+	if (mounts != QUELL_EARLY_MOUNTED)
+		return mounts == QUELL_EARLY_NO_PATH;
+	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, both.dentry, both.mnt) :
+						  quell_early_first(both.dentry, mount);
+}
+
+/* The file of a descriptor of the calling task; null where it is not found. */
+static __always_inline struct file *quell_early_file_of_fd(__u32 fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct files_struct *files = 0;
+	struct fdtable *table = 0;
+	struct {
+		__u32 most;
+		__u32 reserved;
+		struct file **files;
+	} open = {};
+	struct file *file = 0;
+
+	if (bpf_core_read(&files, sizeof(files), &task->files) || bpf_core_read(&table, sizeof(table), &files->fdt) ||
+	    bpf_probe_read_kernel(&open, sizeof(open), __builtin_preserve_access_index(&table->max_fds)))
+		return 0;
+	if (fd >= open.most || bpf_probe_read_kernel(&file, sizeof(file), open.files + fd))
+		return 0;
+	return file;
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* What a look at a few bytes says of a hook's selectors: whether each of them is contradicted by it, whatever the rest is.
+ *
+ * A description of that is among the hook's constants (`quick_*`), where the selectors have a suitable shape: every one of them asks
+ * for values of one path or text. It only ever says no; what may hold goes the whole way through the stages. Pure, as the
+ * evaluator is, so that the host compares both. */
+#ifndef QUELL_QUICK_H
+#define QUELL_QUICK_H
+
+#include "branchless.h"
+
+/* 1 when value `i` may be of a name of `length` bytes. */
+static __always_inline __u64 quell_quick_fits(const volatile struct quell_hook_config *config, __u32 i, __u64 length)
+{
+	if ((config->quick_exact >> i) & 1)
+		return quell_equal(length, config->quick_length[i]);
+	return quell_less(length, config->quick_length[i]) ^ 1;
+}
+
+/* The values, a bit each, that a name of `length` bytes leaves. Those of second names are behind those of first ones. */
+static __always_inline __u32 quell_quick_fitting(const volatile struct quell_hook_config *config, const __u32 begin,
+						 __u64 length)
+{
+	__u64 fitting = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < QUELL_MAX_QUICK; i++) {
+		if (i >= config->quick_values)
+			break;
+		fitting |= quell_quick_fits(config, begin + i, length) << i;
+	}
+	return fitting;
+}
+
+/* Of all values, those that eight bytes leave. */
+static __always_inline __u32 quell_quick_equal(const volatile struct quell_hook_config *config, const __u32 begin, __u64 word)
+{
+	__u64 equal = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < QUELL_MAX_QUICK; i++) {
+		if (i >= config->quick_values)
+			break;
+		equal |= quell_is_zero((word ^ config->quick_word[begin + i]) & config->quick_mask[begin + i]) << i;
+	}
+	return equal;
+}
+
+/* Where the eight bytes of a name begin that are compared as its last ones, and how far they are shifted: a short name has
+ * fewer, which then are the highest. */
+static __always_inline __u32 quell_quick_tail_from(__u32 length)
+{
+	return length > 8 ? length - 8 : 0;
+}
+
+static __always_inline __u64 quell_quick_tail(__u64 word, __u32 length)
+{
+	return length < 8 ? word << ((8 - length) * 8 & 63) : word;
+}
+
+#endif

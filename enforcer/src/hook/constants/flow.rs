@@ -1,0 +1,243 @@
+//! Follows the address of the constants through a section of programs, and replaces what is loaded from there by numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::instruction::{Instruction, Kind, Operation};
+use super::state::{State, Value};
+
+/// A section of programs.
+pub(super) struct Section<'a> {
+    /// Its instructions, one program behind the other.
+    pub(super) code: &'a mut [Instruction],
+    /// Where programs begin.
+    pub(super) entries: &'a BTreeSet<usize>,
+    /// Instructions that load the address of the constants, with the bytes behind their start.
+    pub(super) addresses: &'a BTreeMap<usize, i64>,
+    /// Instructions that the loader changes: fields of kernel structures.
+    pub(super) relocated: &'a BTreeSet<usize>,
+    /// Every other wide load that the loader changes: maps, and other data.
+    pub(super) foreign: &'a BTreeSet<usize>,
+}
+
+/// What became of the loads from the constants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Loads that are numbers now.
+    pub loads: usize,
+    /// Computations with them that are numbers now.
+    pub computations: usize,
+    /// Loads that are still there, because no single instruction loads such a number: offset and bytes.
+    pub left: BTreeSet<(usize, usize)>,
+    /// Instructions that may read the constants where this search cannot see what they read.
+    pub unseen: usize,
+}
+
+/// Replaces loads from `constants`, and what is computed from them.
+pub(super) fn replace(section: &mut Section<'_>, constants: &[u8], outcome: &mut Outcome) {
+    let states = states(section, constants);
+    for (at, state) in states.iter().enumerate() {
+        let (Some(state), Some(instruction)) = (state, section.code.get(at).copied()) else { continue };
+        if section.relocated.contains(&at) {
+            continue;
+        }
+        match instruction.kind() {
+            Kind::Load { bytes } => match state.register(instruction.from()) {
+                Value::Constants(start) => {
+                    let offset = start + i64::from(instruction.offset);
+                    let Some((value, place)) = constant(constants, offset, bytes) else {
+                        outcome.unseen += 1;
+                        continue;
+                    };
+                    match instruction.loading(value) {
+                        Some(number) => {
+                            outcome.loads += 1;
+                            put(section.code, at, number);
+                        }
+                        None => {
+                            outcome.left.insert(place);
+                        }
+                    }
+                }
+                Value::Somewhere => outcome.unseen += 1,
+                _ => {}
+            },
+            Kind::Compute { operation, .. } if operation != Operation::Move => {
+                let mut after = state.clone();
+                step(section, at, instruction, constants, &mut after);
+                if let Value::Number { value, ours: true } = after.register(instruction.to())
+                    && let Some(number) = instruction.loading(value)
+                {
+                    outcome.computations += 1;
+                    put(section.code, at, number);
+                }
+            }
+            // An address that is kept elsewhere than on the stack, or by halves.
+            Kind::Store { register: true, bytes, .. }
+                if state.register(instruction.from()).may_point_at_constants()
+                    && (bytes < 8 || !matches!(state.register(instruction.to()), Value::Stack(_))) =>
+            {
+                outcome.unseen += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn put(code: &mut [Instruction], at: usize, instruction: Instruction) {
+    if let Some(place) = code.get_mut(at) {
+        *place = instruction;
+    }
+}
+
+/// What is known before every instruction; `None` where nothing gets.
+fn states(section: &Section<'_>, constants: &[u8]) -> Vec<Option<State>> {
+    let mut states: Vec<Option<State>> = vec![None; section.code.len()];
+    let mut todo: Vec<usize> = Vec::new();
+    for entry in section.entries {
+        if let Some(place) = states.get_mut(*entry) {
+            *place = Some(State::at_entry());
+            todo.push(*entry);
+        }
+    }
+    while let Some(mut at) = todo.pop() {
+        // Straight on as long as there is news; only the other way of a branch is for later.
+        let Some(mut state) = states.get(at).cloned().flatten() else { continue };
+        while let Some(instruction) = section.code.get(at).copied() {
+            let (next, other) = successors(at, instruction);
+            step(section, at, instruction, constants, &mut state);
+            if let Some(other) = other
+                && reach(&mut states, other, &state)
+            {
+                todo.push(other);
+            }
+            let Some(next) = next.filter(|next| reach(&mut states, *next, &state)) else { break };
+            let Some(joined) = states.get(next).cloned().flatten() else { break };
+            (at, state) = (next, joined);
+        }
+    }
+    states
+}
+
+/// Another way to an instruction; whether it brings news.
+fn reach(states: &mut [Option<State>], at: usize, state: &State) -> bool {
+    match states.get_mut(at) {
+        Some(Some(known)) => known.join(state),
+        Some(place) => {
+            *place = Some(state.clone());
+            true
+        }
+        None => false,
+    }
+}
+
+/// The next instruction, and the other one that a branch may go to.
+fn successors(at: usize, instruction: Instruction) -> (Option<usize>, Option<usize>) {
+    let target = at.checked_add_signed(isize::from(instruction.offset) + 1);
+    match instruction.kind() {
+        Kind::LoadWide => (Some(at + 2), None),
+        Kind::Exit => (None, None),
+        Kind::Jump => (target, None),
+        Kind::Branch => (Some(at + 1), target),
+        _ => (Some(at + 1), None),
+    }
+}
+
+/// What is known behind an instruction.
+fn step(section: &Section<'_>, at: usize, instruction: Instruction, constants: &[u8], state: &mut State) {
+    let (to, from) = (instruction.to(), instruction.from());
+    let moved = section.relocated.contains(&at);
+    match instruction.kind() {
+        Kind::LoadWide => {
+            let upper = section.code.get(at + 1).map_or(0, |next| next.number);
+            let value = match section.addresses.get(&at) {
+                Some(offset) => Value::Constants(*offset),
+                None if moved || from != 0 || section.foreign.contains(&at) => Value::Unknown,
+                None => Value::Number {
+                    value: u64::from(upper.cast_unsigned()) << 32
+                        | u64::from(instruction.number.cast_unsigned()),
+                    ours: false,
+                },
+            };
+            state.set(to, value);
+        }
+        Kind::Load { bytes } => {
+            let value = match state.register(from) {
+                _ if moved => Value::Unknown,
+                Value::Constants(start) => {
+                    let offset = start + i64::from(instruction.offset);
+                    constant(constants, offset, bytes)
+                        .map_or(Value::Unknown, |(value, _)| Value::Number { value, ours: true })
+                }
+                Value::Stack(start) => state.load(start + i64::from(instruction.offset), bytes),
+                pointer => state.load_through(pointer),
+            };
+            state.set(to, value);
+        }
+        Kind::Store { bytes, register, replaces } => {
+            let pointer = state.register(to);
+            if let Value::Stack(start) = pointer {
+                let value = match (register, replaces) {
+                    (true, true) => state.register(from),
+                    (false, true) => number(instruction.number),
+                    _ => Value::Unknown,
+                };
+                state.store(start + i64::from(instruction.offset), bytes, value);
+            } else {
+                state.store_through(pointer);
+            }
+        }
+        Kind::Compute { operation, wide, register } => {
+            let right = if register { state.register(from) } else { number(instruction.number) };
+            let left = state.register(to);
+            state.set(to, if moved { left.mixed(right) } else { computed(operation, wide, left, right) });
+        }
+        Kind::Call => state.call(),
+        Kind::Other => {
+            state.call();
+            state.set(to, Value::Unknown);
+        }
+        Kind::Exit | Kind::Jump | Kind::Branch => {}
+    }
+}
+
+/// A number in an instruction, which is taken with its sign.
+fn number(number: i32) -> Value {
+    Value::Number { value: i64::from(number).cast_unsigned(), ours: false }
+}
+
+fn computed(operation: Operation, wide: bool, left: Value, right: Value) -> Value {
+    if operation == Operation::Move && wide {
+        return right;
+    }
+    let moved = |start: i64, by: u64| match operation {
+        Operation::Add if wide => start.checked_add(by.cast_signed()),
+        Operation::Subtract if wide => start.checked_sub(by.cast_signed()),
+        _ => None,
+    };
+    match (left, right) {
+        (_, Value::Number { value, ours }) if operation == Operation::Move => {
+            operation.result(wide, 0, value).map_or(Value::Unknown, |value| Value::Number { value, ours })
+        }
+        (Value::Number { value: left, ours: one }, Value::Number { value: right, ours: two }) => operation
+            .result(wide, left, right)
+            .map_or(Value::Unknown, |value| Value::Number { value, ours: one || two }),
+        (Value::Constants(start), Value::Number { value, .. }) => {
+            moved(start, value).map_or(Value::Somewhere, Value::Constants)
+        }
+        (Value::Number { value, .. }, Value::Constants(start)) if operation == Operation::Add => {
+            moved(start, value).map_or(Value::Somewhere, Value::Constants)
+        }
+        (Value::Stack(start), Value::Number { value, .. }) => {
+            moved(start, value).map_or(Value::OnStack, Value::Stack)
+        }
+        _ => left.mixed(right),
+    }
+}
+
+/// The constant at an offset, and its place.
+fn constant(constants: &[u8], offset: i64, bytes: u32) -> Option<(u64, (usize, usize))> {
+    let (start, length) = (usize::try_from(offset).ok()?, bytes as usize);
+    let mut wide = [0; 8];
+    wide.get_mut(..length)?.copy_from_slice(constants.get(start..start + length)?);
+    Some((u64::from_le_bytes(wide), (start, length)))
+}

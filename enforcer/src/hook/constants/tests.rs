@@ -1,0 +1,280 @@
+//! Rewritten programs do what they did: generated ones, one by one, and the constants of a real object.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use quell_wire::WireRecord;
+use quell_wire::hook::HookConfig;
+
+use super::*;
+
+/// Where a machine of these tests has its constants and its stack.
+const CONSTANTS_AT: u64 = 0xffff_8000_1000_0000;
+const STACK_AT: u64 = 0xffff_9000_2000_0000;
+
+fn config() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let config = HookConfig {
+        operators: 1 << 40 | 3,
+        types: 1 << 63 | 1,
+        hook: 7,
+        flags: 0x8000_0001,
+        args: 2,
+        selectors: 3,
+        targets: 1,
+        ..HookConfig::default()
+    };
+    config.write(&mut bytes);
+    bytes
+}
+
+fn code(code: u8, to: u8, from: u8, offset: i16, number: i32) -> Instruction {
+    let mut bytes = [code, from << 4 | to, 0, 0, 0, 0, 0, 0];
+    bytes[2..4].copy_from_slice(&offset.to_le_bytes());
+    bytes[4..].copy_from_slice(&number.to_le_bytes());
+    Instruction::read(bytes)
+}
+
+/// Replaces in one program, where wide loads without a number are of the constants' address.
+fn replaced(program: &[Instruction], constants: &[u8]) -> (Vec<Instruction>, Outcome) {
+    let mut replaced = program.to_vec();
+    let addresses = program
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| one.kind() == instruction::Kind::LoadWide)
+        .map(|(at, _)| (at, 0))
+        .collect::<BTreeMap<_, _>>();
+    let mut outcome = Outcome::default();
+    let mut section = Section {
+        code: &mut replaced,
+        entries: &[0].into(),
+        addresses: &addresses,
+        relocated: &BTreeSet::new(),
+        foreign: &BTreeSet::new(),
+    };
+    flow::replace(&mut section, constants, &mut outcome);
+    (replaced, outcome)
+}
+
+/// What a helper leaves in the memory that it is given the address of.
+const WRITTEN: u8 = 0x5a;
+
+/// Runs a program; gives registers 0 to 9 at its end. A call is of a helper that fills up to 23 bytes at register 1. Backward jumps are taken twenty times at most.
+fn run(program: &[Instruction], constants: &[u8]) -> [u64; 10] {
+    use instruction::{Kind, Operation};
+
+    let mut registers = [0_u64; 11];
+    registers[10] = STACK_AT + 512;
+    let mut stack = [0_u8; 512];
+    let (mut at, mut back) = (0_usize, 0);
+    while let Some(one) = program.get(at).copied() {
+        let (to, from, raw) = (one.to(), one.from(), one.bytes());
+        let wide = i64::from(one.number).cast_unsigned();
+        let operand = if raw[0] & 8 != 0 { registers[from] } else { wide };
+        let mut next = at + 1;
+        match one.kind() {
+            Kind::LoadWide => {
+                registers[to] = CONSTANTS_AT;
+                next += 1;
+            }
+            Kind::Load { bytes } => {
+                let address = registers[from].wrapping_add_signed(one.offset.into());
+                let read = |memory: &[u8], base: u64| {
+                    let start = usize::try_from(address.wrapping_sub(base)).ok()?;
+                    let mut value = [0; 8];
+                    let source = memory.get(start..start.checked_add(bytes as usize)?)?;
+                    value[..bytes as usize].copy_from_slice(source);
+                    Some(u64::from_le_bytes(value))
+                };
+                // What lies nowhere reads as a number of its own, which no program may depend on.
+                registers[to] =
+                    read(constants, CONSTANTS_AT).or_else(|| read(&stack, STACK_AT)).unwrap_or(77);
+            }
+            Kind::Store { bytes, register, replaces } => {
+                let address = registers[to].wrapping_add_signed(one.offset.into());
+                let value = if register { registers[from] } else { wide };
+                let start = usize::try_from(address.wrapping_sub(STACK_AT)).unwrap_or(usize::MAX);
+                let end = start.saturating_add(bytes as usize);
+                if let Some(place) = stack.get_mut(start..end).filter(|_| replaces) {
+                    place.copy_from_slice(&value.to_le_bytes()[..bytes as usize]);
+                }
+            }
+            Kind::Compute { operation, wide, .. } if operation != Operation::Other => {
+                registers[to] = operation.result(wide, registers[to], operand).unwrap_or(5);
+            }
+            Kind::Call => {
+                let start = usize::try_from(registers[1].wrapping_sub(STACK_AT)).unwrap_or(usize::MAX);
+                let length = usize::try_from(registers[2] % 24).unwrap();
+                if let Some(place) = stack.get_mut(start..) {
+                    let end = length.min(place.len());
+                    place[..end].fill(WRITTEN);
+                }
+                registers[..6].copy_from_slice(&[3, 4, 6, 8, 9, 10]);
+            }
+            Kind::Branch => {
+                if registers[to] == operand {
+                    back += usize::from(one.offset < 0);
+                    if one.offset >= 0 || back < 20 {
+                        next = at.checked_add_signed(isize::from(one.offset) + 1).unwrap();
+                    }
+                }
+            }
+            _ => break,
+        }
+        at = next;
+    }
+    registers[..10].try_into().unwrap()
+}
+
+/// One or two instructions, the second of a wide load being empty.
+fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
+    let register = 0..4_u8;
+    let spill = prop::sample::select(vec![-8_i16, -16, -12]);
+    prop_oneof![
+        3 => register.clone().prop_map(|to| vec![code(0x18, to, 0, 0, 0), code(0, 0, 0, 0, 0)]),
+        6 => (register.clone(), register.clone(), 0..40_i16, prop::sample::select(vec![0x61_u8, 0x69, 0x71, 0x79]))
+            .prop_map(|(to, from, offset, load)| vec![code(load, to, from, offset, 0)]),
+        2 => (register.clone(), spill.clone(), any::<bool>()).prop_map(|(to, at, wide)| {
+            vec![code(if wide { 0x79 } else { 0x61 }, to, 10, at, 0)]
+        }),
+        2 => (register.clone(), spill, any::<bool>()).prop_map(|(from, at, wide)| {
+            vec![code(if wide { 0x7b } else { 0x63 }, 10, from, at, 0)]
+        }),
+        4 => (register.clone(), register.clone(), 0..13_u8, any::<bool>(), any::<bool>(), -40..40_i32).prop_map(
+            |(to, from, operation, wide, other, number)| {
+                let class = if wide { 7 } else { 4 };
+                vec![code(operation << 4 | if other { 8 } else { 0 } | class, to, from, 0, number)]
+            }
+        ),
+        2 => (register.clone(), -20..1_i32).prop_map(|(to, offset)| {
+            vec![code(0xbf, to, 10, 0, 0), code(0x07, to, 0, 0, offset)]
+        }),
+        // No verifier lets a register go to a place of the stack that it does not know: only numbers.
+        2 => (register.clone(), prop::sample::select(vec![-8_i16, -4, 0]), any::<bool>(), -9..9_i32).prop_map(
+            |(to, at, wide, number)| vec![code(if wide { 0x7a } else { 0x62 }, to, 0, at, number)]
+        ),
+        1 => Just(vec![code(0x85, 0, 0, 0, 4)]),
+        1 => (-20..0_i32, 0..24_i32).prop_map(|(at, bytes)| {
+            let place = [code(0xbf, 1, 10, 0, 0), code(0x07, 1, 0, 0, at)];
+            place.into_iter().chain([code(0xb7, 2, 0, 0, bytes), code(0x85, 0, 0, 0, 4)]).collect()
+        }),
+        2 => (register.clone(), register, -9..9_i16, 0..4_i32).prop_map(|(to, from, offset, number)| {
+            vec![code(if number == 0 { 0x1d } else { 0x15 }, to, from, offset, number)]
+        }),
+    ]
+}
+
+/// A program that ends, and whose jumps stay in it and go past the second half of wide loads.
+fn program() -> impl Strategy<Value = Vec<Instruction>> {
+    prop::collection::vec(instructions(), 1..40).prop_map(|groups| {
+        let mut starts = Vec::new();
+        let mut flat: Vec<Instruction> = Vec::new();
+        for group in groups {
+            starts.push(flat.len());
+            flat.extend(group);
+        }
+        starts.push(flat.len());
+        flat.push(code(0x95, 0, 0, 0, 0));
+        let branches = flat.iter_mut().enumerate().filter(|(_, one)| one.kind() == instruction::Kind::Branch);
+        for (at, one) in branches {
+            let place = starts.iter().position(|start| *start == at).unwrap_or(0);
+            let target = place.saturating_add_signed(isize::from(one.offset)).min(starts.len() - 1);
+            let distance = starts[target].cast_signed() - at.cast_signed() - 1;
+            one.offset = i16::try_from(distance).unwrap();
+        }
+        flat
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_program_computes_the_same_with_its_constants_inside(program in program()) {
+        let constants = config();
+        let (replaced, outcome) = replaced(&program, &constants);
+        prop_assert_eq!(run(&program, &constants), run(&replaced, &constants));
+        // And it needs nothing of the constants but what it says.
+        prop_assert_eq!(run(&program, &constants), run(&replaced, &still_read(&constants, &outcome)));
+    }
+
+    #[test]
+    fn an_instruction_survives_being_taken_apart(bytes in any::<[u8; 8]>()) {
+        prop_assert_eq!(Instruction::read(bytes).bytes(), bytes);
+    }
+}
+
+#[test]
+fn a_load_becomes_its_number_and_what_is_computed_from_it_too() {
+    let (address, pad) = (code(0x18, 1, 0, 0, 0), code(0, 0, 0, 0, 0));
+    let flags = code(0x61, 2, 1, 20, 0);
+    let program = [address, pad, flags, code(0x57, 2, 0, 0, 6), code(0x95, 0, 0, 0, 0)];
+    let (after, outcome) = replaced(&program, &config());
+    assert_eq!(after[..2], program[..2]);
+    // 0x80000001 has no sign: 32 bits wide.
+    assert_eq!(after[2], code(0xb4, 2, 0, 0, i32::MIN + 1));
+    assert_eq!(after[3], code(0xb7, 2, 0, 0, 0));
+    assert_eq!((outcome.loads, outcome.computations, outcome.unseen), (1, 1, 0));
+}
+
+#[test]
+fn a_number_that_no_instruction_holds_stays_where_it_is_and_what_is_masked_out_of_it_does_not() {
+    let (address, pad) = (code(0x18, 1, 0, 0, 0), code(0, 0, 0, 0, 0));
+    let program = [address, pad, code(0x79, 2, 1, 0, 0), code(0x57, 2, 0, 0, 2), code(0x95, 0, 0, 0, 0)];
+    let (after, outcome) = replaced(&program, &config());
+    assert_eq!(after[2], program[2]);
+    assert_eq!(after[3], code(0xb7, 2, 0, 0, 2));
+    assert_eq!(outcome.left, [(0, 8)].into());
+    assert_eq!(still_read(&config(), &outcome)[..8], config()[..8]);
+    assert!(still_read(&config(), &outcome)[8..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn an_address_that_gets_out_of_sight_keeps_every_constant_readable() {
+    let (address, pad) = (code(0x18, 1, 0, 0, 0), code(0, 0, 0, 0, 0));
+    let unknown_index = code(0x0f, 1, 2, 0, 0);
+    let program = [address, pad, unknown_index, code(0x61, 3, 1, 0, 0), code(0x95, 0, 0, 0, 0)];
+    let (after, outcome) = replaced(&program, &config());
+    assert_eq!(after, program);
+    assert_eq!(outcome.unseen, 1);
+    assert_eq!(still_read(&config(), &outcome), config());
+}
+
+#[test]
+fn what_a_helper_writes_to_the_stack_is_no_longer_a_number() {
+    let program = [
+        code(0x7a, 10, 0, -8, 0),
+        code(0xbf, 1, 10, 0, 0),
+        code(0x07, 1, 0, 0, -8),
+        code(0x18, 3, 0, 0, 0),
+        code(0, 0, 0, 0, 0),
+        code(0x61, 6, 3, 20, 0),
+        code(0xb7, 2, 0, 0, 8),
+        code(0x85, 0, 0, 0, 4),
+        code(0x79, 0, 10, -8, 0),
+        code(0x0f, 0, 6, 0, 0),
+        code(0x95, 0, 0, 0, 0),
+    ];
+    let (after, outcome) = replaced(&program, &config());
+    assert_eq!(after[9], program[9]);
+    assert_eq!((outcome.loads, outcome.computations, outcome.unseen), (1, 0, 0));
+}
+
+#[test]
+fn what_is_no_object_is_refused() {
+    assert!(matches!(rewrite(b"no object at all", &config()), Err(ObjectError::Elf(_))));
+}
+
+#[test]
+fn the_compiled_programs_keep_no_load_of_a_constant_that_an_instruction_can_hold() {
+    let constants = config();
+    let rewritten = rewrite(&quell_bpf::KPROBE_OBJECT, &constants).unwrap();
+    let outcome = &rewritten.outcome;
+    assert_eq!(rewritten.object.len(), quell_bpf::KPROBE_OBJECT.len());
+    assert_eq!(outcome.unseen, 0, "{outcome:?}");
+    assert!(outcome.loads > 200, "{outcome:?}");
+    assert!(outcome.left.iter().all(|(_, bytes)| *bytes == 8), "{outcome:?}");
+    // Nothing is left for a second time.
+    let again = rewrite(&rewritten.object, &constants).unwrap();
+    assert_eq!((again.outcome.loads, again.object), (0, rewritten.object));
+}

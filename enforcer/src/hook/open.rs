@@ -1,0 +1,73 @@
+//! Opens a compiled object with its constants, as the running kernel needs it: where its types are, and whether its verifier
+//! looks into frozen maps.
+
+use std::path::PathBuf;
+
+use libbpf_rs::{ObjectBuilder, OpenObject};
+
+use super::constants::{self, ObjectError};
+use super::{fitting, verifier_log};
+
+/// How objects are opened on the running kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Type information of a kernel that has none itself.
+    pub btf: Option<PathBuf>,
+    /// The verifier does not know what is in a frozen map (before Linux 5.5): constants must be in the instructions.
+    pub constants_in_code: bool,
+}
+
+/// Why an object could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The loader does not take it.
+    #[error("{source}\n{log}")]
+    Loader {
+        /// Why.
+        source: libbpf_rs::Error,
+        /// What it said.
+        log: String,
+    },
+    /// The constants could not be put into the programs.
+    #[error("failed to put constants into its programs")]
+    Object(#[from] ObjectError),
+    /// The object has no room for the constants.
+    #[error("it has no room for {0} bytes of constants")]
+    NoRoom(usize),
+}
+
+impl Opening {
+    /// Opens an object whose global `config` shall hold `constants`.
+    ///
+    /// # Errors
+    /// When it is none, or has no such global.
+    pub fn open(&self, object: &[u8], constants: &[u8]) -> Result<OpenObject, OpenError> {
+        if !self.constants_in_code {
+            return self.open_with(object, constants);
+        }
+        let rewritten = constants::rewrite(object, constants)?;
+        self.open_with(&rewritten.object, &rewritten.constants)
+    }
+
+    fn open_with(&self, object: &[u8], constants: &[u8]) -> Result<OpenObject, OpenError> {
+        let (opened, log) = verifier_log::with_log(|| {
+            let mut builder = ObjectBuilder::default();
+            if let Some(btf) = self.btf.clone().or_else(|| fitting::file(object)) {
+                builder.btf_custom_path(btf)?;
+            }
+            builder.open_memory(object)
+        });
+        let mut open = opened
+            .map_err(|source| OpenError::Loader { source, log: verifier_log::summary(&log, usize::MAX) })?;
+        set(&mut open, constants).ok_or(OpenError::NoRoom(constants.len()))?;
+        Ok(open)
+    }
+}
+
+/// Writes the constants into `.rodata`, from which a verifier since Linux 5.5 takes them for granted.
+fn set(open: &mut OpenObject, constants: &[u8]) -> Option<()> {
+    let mut maps = open.maps_mut();
+    let mut section = maps.find(|map| map.name().to_string_lossy().ends_with(".rodata"))?;
+    section.initial_value_mut()?.get_mut(..constants.len())?.copy_from_slice(constants);
+    Some(())
+}

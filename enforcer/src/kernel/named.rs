@@ -1,0 +1,40 @@
+//! Functions outside the recorded families that are recorded all the same, because policies of this repository name them, or
+//! because they are where policies commonly look. Whatever begins with one of these names is recorded with it.
+
+/// In alphabetical order.
+pub(super) const FUNCTIONS: &[&str] = &[
+    // Not hooked, but asked for: whether programs at security hooks are never skipped.
+    "__bpf_prog_enter_recur",
+    "__ip4_datagram_connect",
+    "bpf_fentry_test1",
+    "commit_creds",
+    "dev_change_name",
+    "do_filp_open",
+    "do_mount",
+    "do_open_execat",
+    "do_sys_openat2",
+    "do_unlinkat",
+    "do_writev",
+    "ext4_file_write_iter",
+    "fd_install",
+    "filename_lookup",
+    "filp_close",
+    "inet_csk_listen_start",
+    "inet_listen",
+    "ip_output",
+    "ksys_write",
+    "path_mount",
+    "tcp_close",
+    "tcp_connect",
+    "tcp_sendmsg",
+    "tcp_set_state",
+    "tcp_v4_connect",
+    "udp_sendmsg",
+    "vfs_open",
+    "vfs_read",
+    "vfs_rename",
+    "vfs_truncate",
+    "vfs_unlink",
+    "vfs_write",
+    "wake_up_new_task",
+];
