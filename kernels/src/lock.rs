@@ -1,5 +1,5 @@
-//! One run at a time writes the cache: two that fetch the same kernel would do the work twice and
-//! could see each other's half-made files.
+//! One run at a time writes a part of the cache: two that fetch the same kernel would do the work twice and could see each
+//! other's half-made files.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

@@ -7,6 +7,7 @@ use crate::apt::{self, Apt, AptError};
 use crate::build::{Build, BuildError, Stage};
 use crate::catalogue::{Kernel, Suite};
 use crate::digest;
+use crate::lock::{self, CacheLock};
 use crate::mirrors::Mirrors;
 use crate::obtain_error::{Attempt, ObtainError};
 use crate::offered::{self, NoOffer, Offer, Wanted};
@@ -41,9 +42,12 @@ pub(crate) fn obtain(
     places: Places<'_>,
     progress: &dyn Progress,
 ) -> Result<Record, ObtainError> {
-    progress.step(&kernel.id, &Step::FindMirrors);
-    let mirrors = find_mirrors(kernel, places.apt)?;
-    let downloaded = download(kernel, wanted, &mirrors, places, progress)?;
+    let downloaded = {
+        let _lock = lock_apt(kernel, places.apt, progress)?;
+        progress.step(&kernel.id, &Step::FindMirrors);
+        let mirrors = find_mirrors(kernel, places.apt)?;
+        download(kernel, wanted, &mirrors, places, progress)?
+    };
     match &kernel.build {
         Some(recipe) => compile(kernel, recipe, &downloaded, places, progress),
         None => unpack_image(kernel, &downloaded, places.artefact, progress),
@@ -52,12 +56,20 @@ pub(crate) fn obtain(
 
 /// What the mirrors offer as the newest of the kernel's series, as a pin; nothing is downloaded but indices.
 pub(crate) fn newest(kernel: &Kernel, apt_dir: &Path, progress: &dyn Progress) -> Result<Pin, ObtainError> {
+    let _lock = lock_apt(kernel, apt_dir, progress)?;
     progress.step(&kernel.id, &Step::FindMirrors);
     let mirrors = find_mirrors(kernel, apt_dir)?;
     of_first_suite(kernel, &mirrors, progress, &mut |suite, uri| {
         let (_, offer) = read_index(kernel, Wanted::Newest, suite, uri, apt_dir, progress)?;
         Ok(Pin::of(kernel, &suite.name, &offer.start, &offer.parts))
     })
+}
+
+/// Kernels of one suite share its private lists, which one apt at a time may write.
+fn lock_apt(kernel: &Kernel, apt_dir: &Path, progress: &dyn Progress) -> Result<CacheLock, ObtainError> {
+    let path = apt_dir.join("lock");
+    lock::acquire(&path, || progress.step(&kernel.id, &Step::WaitForCache))
+        .map_err(|source| ObtainError::Io { action: "lock", path, source })
 }
 
 /// Builds from the source package that was downloaded.

@@ -2,13 +2,13 @@
 //! out a file whose digest doesn't match.
 //!
 //! ```text
-//! CACHE/lock                   held while a kernel is looked up or fetched
+//! CACHE/locks/ID               held while this kernel is looked up, fetched or built: nobody who wants another one waits for it
 //! CACHE/index/ID.toml          which artefact a kernel id stands for, with the digest of every file
 //! CACHE/artefacts/SHA256/      vmlinuz, vmlinux, config, modules.deb; named by the image package's digest.
 //!                              Of a kernel that was built here: vmlinux, config, perhaps btf
 //! CACHE/modules/SHA256/         modules of a kernel, decompressed and in the order of loading, with their digests
-//! CACHE/apt/SUITE/             apt's private lists, kept so that the next update is small
-//! CACHE/staging/               half-made artefacts of this run; leftovers are swept
+//! CACHE/apt/SUITE/             apt's private lists, kept so that the next update is small; CACHE/apt/lock is held while apt works
+//! CACHE/staging/ID/            half-made artefacts; leftovers are swept
 //! ```
 
 use std::io;
@@ -79,7 +79,7 @@ impl Store {
         let prepare = |path: PathBuf| {
             std::fs::create_dir_all(&path).map_err(|source| StoreError { path: path.clone(), source })
         };
-        for sub in ["index", "artefacts", "modules", "apt", "staging"] {
+        for sub in ["index", "artefacts", "modules", "apt", "staging", "locks"] {
             prepare(root.join(sub))?;
         }
         // apt resolves paths against its own root, so they must be absolute.
@@ -121,7 +121,6 @@ impl Store {
     /// # Errors
     /// [`ObtainError`] if no mirror has it or can be reached.
     pub fn newest(&self, kernel: &Kernel, progress: &dyn Progress) -> Result<Pin, ObtainError> {
-        let _lock = self.lock(kernel, progress)?;
         obtain::newest(kernel, &self.root.join("apt"), progress)
     }
 
@@ -144,7 +143,7 @@ impl Store {
             let path = path.to_owned();
             move |source| ModulesError::Io { action, path, source }
         };
-        let lock = self.root.join("lock");
+        let lock = self.lock_file(&image.id);
         let _lock = lock::acquire(&lock, || progress.step(&image.id, &Step::WaitForCache))
             .map_err(io("lock", &lock))?;
         let set = self.root.join("modules").join(modules::set_name(&image.sha256, wanted));
@@ -152,16 +151,15 @@ impl Store {
             return Ok(modules);
         }
         progress.step(&image.id, &Step::Modules);
-        let staging = self.root.join("staging");
-        std::fs::remove_dir_all(&staging).map_err(io("sweep", &staging))?;
+        let staging = self.staging(&image.id);
+        sweep(&staging).map_err(io("sweep", &staging))?;
         let (scratch, half) = (staging.join("scratch"), staging.join("modules"));
         modules::extract(&image.id, deb, wanted, &scratch, &half)?;
         if set.exists() {
             std::fs::remove_dir_all(&set).map_err(io("remove", &set))?;
         }
         std::fs::rename(&half, &set).map_err(io("move the modules to", &set))?;
-        std::fs::remove_dir_all(&staging).map_err(io("sweep", &staging))?;
-        std::fs::create_dir_all(&staging).map_err(io("create", &staging))?;
+        sweep(&staging).map_err(io("sweep", &staging))?;
         modules::cached(&set).ok_or_else(|| ModulesError::Unpack {
             path: set.clone(),
             message: "it is not what was written a moment ago".to_owned(),
@@ -236,9 +234,18 @@ impl Store {
     }
 
     fn lock(&self, kernel: &Kernel, progress: &dyn Progress) -> Result<lock::CacheLock, ObtainError> {
-        let path = self.root.join("lock");
+        let path = self.lock_file(&kernel.id);
         lock::acquire(&path, || progress.step(&kernel.id, &Step::WaitForCache))
             .map_err(|source| ObtainError::Io { action: "lock", path, source })
+    }
+
+    fn lock_file(&self, id: &str) -> PathBuf {
+        self.root.join("locks").join(id)
+    }
+
+    /// Where a kernel is made; only who holds its lock writes there.
+    fn staging(&self, id: &str) -> PathBuf {
+        self.root.join("staging").join(id)
     }
 
     /// The cached kernel if it is whole; `None` if there is none, or one of another series or recipe. Nothing is fetched.
@@ -263,8 +270,8 @@ impl Store {
         progress: &dyn Progress,
         fetch: impl FnOnce(Places<'_>) -> Result<Record, ObtainError>,
     ) -> Result<KernelImage, ObtainError> {
-        let staging = self.root.join("staging");
-        self.sweep(&staging)?;
+        let staging = self.staging(&kernel.id);
+        sweep(&staging).map_err(ObtainError::io("sweep", &staging))?;
         let (downloads, artefact) = (staging.join("downloads"), staging.join("artefact"));
         for dir in [&downloads, &artefact] {
             std::fs::create_dir_all(dir).map_err(ObtainError::io("create", dir))?;
@@ -281,7 +288,7 @@ impl Store {
         record
             .save(&self.record_path(&kernel.id))
             .map_err(|source| ObtainError::Record { id: kernel.id.clone(), source })?;
-        self.sweep(&staging)?;
+        sweep(&staging).map_err(ObtainError::io("sweep", &staging))?;
         let image = self.image(&record, &dir);
         progress.done(&kernel.id, &format!("{} from {}", summary(&image), image.suite));
         Ok(image)
@@ -293,18 +300,20 @@ impl Store {
         KernelImage { instead_of, ..image(record, dir) }
     }
 
-    /// Empties the staging directory; the lock is held, so nobody else uses it.
-    fn sweep(&self, staging: &Path) -> Result<(), ObtainError> {
-        std::fs::remove_dir_all(staging).map_err(ObtainError::io("sweep", staging))?;
-        std::fs::create_dir_all(staging).map_err(ObtainError::io("create", staging))
-    }
-
     fn record_path(&self, id: &str) -> PathBuf {
         self.root.join("index").join(format!("{id}.toml"))
     }
 
     fn artefact_dir(&self, sha256: &str) -> PathBuf {
         self.root.join("artefacts").join(sha256)
+    }
+}
+
+/// Removes a directory, if there is one.
+fn sweep(staging: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(staging) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

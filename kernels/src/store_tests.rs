@@ -286,6 +286,25 @@ fn two_runs_at_once_fetch_a_kernel_once() {
 }
 
 #[test]
+fn a_kernel_that_is_being_built_keeps_nobody_from_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap().with_pins(Pins::default());
+    let other = Kernel { id: "6.12-other".to_owned(), ..kernel() };
+    let slow = |wanted: Wanted<'_>, places: Places<'_>| {
+        let fetch = |wanted: Wanted<'_>, places: Places<'_>| {
+            let mut record = fetch_version("6.12.2-1")(wanted, places)?;
+            record.id = other.id.clone();
+            Ok(record)
+        };
+        let image = store.ensure_with(&other, &Silent, fetch).unwrap();
+        assert_eq!(image.id, other.id);
+        assert!(places.artefact.is_dir(), "the one that is still being made was swept away");
+        fetch_version("6.12.1-1")(wanted, places)
+    };
+    assert_eq!(store.ensure_with(&kernel(), &Silent, slow).unwrap().id, kernel().id);
+}
+
+#[test]
 fn cache_that_cannot_be_created_says_what_to_set() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

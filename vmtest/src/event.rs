@@ -126,6 +126,11 @@ pub enum RunEvent {
         /// Whether an earlier run had made it.
         reused: bool,
     },
+    /// A cell's policy is put in force in a guest that is saved then.
+    CellAttaching {
+        /// The cell.
+        cell: CellId,
+    },
     /// The snapshot of a cell in which its policy is in force can be restored from now on.
     CellAttached {
         /// The cell.
@@ -243,6 +248,7 @@ impl RunEvent {
             Self::CellStarted { cell }
             | Self::CellPhase { cell, .. }
             | Self::ConsoleTail { cell, .. }
+            | Self::CellAttaching { cell }
             | Self::CellAttached { cell, .. }
             | Self::GuestRestored { cell, .. }
             | Self::RestoreFailed { cell, .. }
@@ -268,6 +274,7 @@ impl RunEvent {
             | Self::CellPhase { .. }
             | Self::ConsoleTail { .. }
             | Self::SnapshotReady { .. }
+            | Self::CellAttaching { .. }
             | Self::CellAttached { .. }
             | Self::GuestRestored { .. }
             | Self::RestoreFailed { .. }

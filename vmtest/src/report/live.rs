@@ -82,6 +82,9 @@ impl Live {
             RunEvent::SnapshotReady { kernel, .. } => {
                 self.with(kernel, |bar| bar.set_message("snapshot ready"));
             }
+            RunEvent::CellAttaching { cell } => {
+                self.with(&cell.kernel, |bar| bar.set_message(format!("{}: attaching", cell.row())));
+            }
             RunEvent::CellAttached { cell, .. } => {
                 self.with(&cell.kernel, |bar| bar.set_message(format!("{}: attached", cell.row())));
             }
@@ -143,9 +146,12 @@ fn is_remarkable(event: &RunEvent) -> bool {
 fn text(line: &EventLine) -> Option<String> {
     let text = match &line.event {
         RunEvent::RunStarted { kernels, cells, jobs, qemu, part, .. } => format!(
-            "{} cells on {} kernels, {jobs} guests at a time, QEMU {qemu}{}",
+            "{} cells on {}, {jobs} guests at a time, QEMU {qemu}{}",
             cells.len(),
-            kernels.len(),
+            match kernels.len() {
+                1 => "1 kernel".to_owned(),
+                count => format!("{count} kernels"),
+            },
             part.as_ref()
                 .map(|part| format!("; {} of {}", part.partition, part.plan.len()))
                 .unwrap_or_default()
@@ -179,6 +185,7 @@ fn text(line: &EventLine) -> Option<String> {
             [vec![head], outcome.reasons()].concat().join("\n    ")
         }
         RunEvent::GuestEnded { .. }
+        | RunEvent::CellAttaching { .. }
         | RunEvent::CellAttached { .. }
         | RunEvent::ConsoleTail { .. }
         | RunEvent::BootConsole { .. }

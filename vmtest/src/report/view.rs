@@ -262,7 +262,10 @@ impl RunView {
                 self.finished = true;
                 self.interrupted = *interrupted;
             }
-            RunEvent::GuestEnded { .. } | RunEvent::GuestUsed { .. } | RunEvent::CellAttached { .. } => {}
+            RunEvent::GuestEnded { .. }
+            | RunEvent::GuestUsed { .. }
+            | RunEvent::CellAttaching { .. }
+            | RunEvent::CellAttached { .. } => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! The snapshot of a cell whose policy is in force: found, or made by performing the cell up to its act.
 
-use std::{collections::BTreeSet, path::Path, sync::atomic::Ordering, time::Instant};
+use std::{cell::RefCell, collections::BTreeSet, path::Path, sync::atomic::Ordering, time::Instant};
 
 use super::pool::{Lane, Pool};
 use crate::{
@@ -43,8 +43,12 @@ impl Pool<'_> {
             let traces = attached::traces(traces);
             let source = self.source(lane, &plan, &traces, 1);
             let file_systems = disk::mounted(&BTreeSet::from([kind]));
-            let mut remark = |text| emit(RunEvent::Remark { kernel: lane.id().to_owned(), text });
-            let mut make = |files: &_| save_attached(source, base.files(), file_systems.clone(), job, files);
+            let emit = RefCell::new(&mut *emit);
+            let mut remark = |text| (*emit.borrow_mut())(RunEvent::Remark { kernel: lane.id().to_owned(), text });
+            let mut make = |files: &_| {
+                (*emit.borrow_mut())(RunEvent::CellAttaching { cell: job.cell.clone() });
+                save_attached(source, base.files(), file_systems.clone(), job, files)
+            };
             let (snapshot, reused) = store.ensure(&key.attached(&request), &mut remark, &mut make)?;
             let held =
                 Held::of(snapshot.files()).map_err(|error| SaveFailure::Snapshot(error.to_string()))?;

@@ -32,11 +32,11 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// With those of a gate's cells as well, which a change of any program makes useless: what a gate of six kernels takes, and half
-    /// as much again. The next run without them brings the rest down to its own bounds.
+    /// With those of cells as well, which a change of any program makes useless: what the four thousand cells of the full tier take,
+    /// and half as much again. The next run without them brings the rest down to its own bounds.
     #[must_use]
     pub fn with_attached() -> Self {
-        Self { bytes: 40 << 30, ..Self::default() }
+        Self { bytes: 60 << 30, ..Self::default() }
     }
 }
 

@@ -16,7 +16,7 @@ function buildFacts() {
   });
   byId('kernels').append(el('thead', {}, el('tr', {}, ...heads)), el('tbody', {}, ...lines));
   const noted = run.kernels.filter((kernel) => kernel.notes.length > 0).length;
-  byId('kernel-facts').firstElementChild.textContent = `${run.kernels.length} kernels${noted > 0 ? `, ${noted} with notes` : ''}`;
+  byId('kernel-facts').firstElementChild.textContent = `${run.kernels.length} kernel${run.kernels.length === 1 ? '' : 's'}${noted > 0 ? `, ${noted} with notes` : ''}`;
   byId('kernel-facts').open = noted > 0 && run.kernels.length <= 20;
 }
 
