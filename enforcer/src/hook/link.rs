@@ -175,7 +175,7 @@ fn advice(mechanism: Mechanism, target: &str) -> String {
     }
     let functions = match mechanism {
         Mechanism::Kprobe | Mechanism::KprobeOverride | Mechanism::KprobeMulti => {
-            once::symbols().map(|index| Functions::of_running_kernel(&index))
+            once::functions().map(|running| Functions::of_running_kernel(&running))
         }
         _ => return String::new(),
     };

@@ -8,6 +8,7 @@ use super::pairs;
 use super::sizes;
 use crate::kernel::facts::KernelFacts;
 use crate::kernel::functions::FunctionAnswer;
+use crate::kernel::running::ENTER_COUNTED;
 use crate::policy::ast::{Action, ArgType, Hook, HookPoint, Selector};
 use crate::policy::{Code, Diagnostic, entry};
 
@@ -129,7 +130,7 @@ const SKIPPED: &str = "the kernel skips such a program where the same one was in
 
 /// The function that counts a program as under way, since programs at security hooks are spared that (Linux 6.2, commit
 /// 271de525e1d7, and stable kernels that took it over); what calls those does not count any more.
-pub(super) const COUNTS_APART: &str = "__bpf_prog_enter_recur";
+pub(super) const COUNTS_APART: &str = ENTER_COUNTED;
 
 /// When the kernel leaves out a program at a security hook: since Linux 5.12 (commit ca06f55b9002) like any trampoline's, until
 /// it told them apart.

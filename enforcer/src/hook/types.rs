@@ -191,8 +191,7 @@ impl KernelTypes {
     /// # Errors
     /// When the kernel does not say, or has several.
     pub fn address(&self, function: &str) -> Result<u64, TypesError> {
-        let symbols = once::symbols().map_err(TypesError::Symbols)?;
-        let addresses: Vec<u64> = symbols.addresses(function).collect();
+        let addresses = once::functions().map_err(TypesError::Symbols)?.addresses(function);
         match *addresses.as_slice() {
             [address] => Ok(address),
             [] => Err(TypesError::NoAddress(function.to_owned())),

@@ -9,9 +9,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use libbpf_sys::{
-    BPF_CALL, BPF_DW, BPF_EXIT, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV,
+    BPF_CALL, BPF_DW, BPF_EXIT, BPF_F_SLEEPABLE, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV,
     BPF_PSEUDO_MAP_VALUE, BPF_W, BPF_X, bpf_attach_type, bpf_insn, bpf_link_create_opts, bpf_prog_load_opts,
-    bpf_prog_type,
+    bpf_prog_type, bpf_test_run_opts,
 };
 
 /// The opcode class of 64-bit arithmetic.
@@ -108,6 +108,18 @@ impl Kind {
 /// # Errors
 /// The kernel's, whose number alone says something: every verifier words its refusal otherwise.
 pub(super) fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
+    load_with(kind, program, 0)
+}
+
+/// Loads a program that may sleep, which those of system calls have to be.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_sleepable(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
+    load_with(kind, program, BPF_F_SLEEPABLE)
+}
+
+fn load_with(kind: Kind, program: &[Instruction], flags: u32) -> io::Result<OwnedFd> {
     const NAME: &CStr = c"quell_attempt";
     const LICENCE: &CStr = c"GPL";
     let instructions: Vec<bpf_insn> = program.iter().map(|one| one.encoded()).collect();
@@ -115,6 +127,7 @@ pub(super) fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
         sz: size_of::<bpf_prog_load_opts>().try_into().unwrap_or(u64::MAX),
         expected_attach_type: kind.attach,
         attach_btf_id: kind.function,
+        prog_flags: flags,
         ..bpf_prog_load_opts::default()
     };
     let length = instructions.len().try_into().unwrap_or(u64::MAX);
@@ -130,6 +143,20 @@ pub(super) fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
         )
     };
     descriptor(result)
+}
+
+/// Runs a program of the kind that needs nothing to run on, and gives what it returns.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn run(program: &OwnedFd) -> io::Result<i32> {
+    let mut options = bpf_test_run_opts {
+        sz: size_of::<bpf_test_run_opts>().try_into().unwrap_or(u64::MAX),
+        ..bpf_test_run_opts::default()
+    };
+    // SAFETY: the options live until the call returns, and name no memory.
+    let result = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
+    if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(options.retval.cast_signed()) }
 }
 
 /// Attaches a kprobe program to the functions of a list that has only this one; detached when dropped.

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::index::Index;
+use super::running::RunningFunctions;
+use super::traced::Traced;
 use super::names::Names;
 
 /// Function names of one kernel, whole or by families.
@@ -16,7 +18,7 @@ pub struct Functions {
     pub families: Vec<String>,
     /// Names that exist once.
     pub names: Names,
-    /// Names that several functions share, with their number.
+    /// Names that several functions share, with their number; of the running kernel, `names` knows them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ambiguous: BTreeMap<String, u32>,
     /// Names on the kernel's list of functions that must not be probed.
@@ -49,38 +51,27 @@ pub enum FunctionAnswer {
 impl Functions {
     /// All functions of the running kernel.
     #[must_use]
-    pub fn of_running_kernel(index: &Rc<Index>) -> Self {
-        Self {
-            families: vec![String::new()],
-            names: Names::Running(Rc::clone(index)),
-            ambiguous: index.several().clone(),
-            ..Self::default()
-        }
+    pub fn of_running_kernel(running: &Rc<RunningFunctions>) -> Self {
+        let names = Names::Running(Rc::clone(running));
+        Self { families: vec![String::new()], names, ..Self::default() }
     }
 
     /// Reads `/proc/kallsyms`: `address type name [module]` per line; text symbols only.
     #[must_use]
     pub fn from_kallsyms(text: &str) -> Self {
-        Self::of_running_kernel(&Rc::new(Index::new(text)))
+        Self::of_running_kernel(&Rc::new(RunningFunctions::of(Index::new(text))))
     }
 
     /// Adds `/sys/kernel/debug/kprobes/blacklist`: `start-end<tab>name` per line.
     pub fn add_blacklist(&mut self, text: &str) {
         let names = text.lines().filter_map(|line| line.split_once('\t')).map(|(_, name)| name.trim());
-        self.blacklisted.extend(names.filter(|name| self.names.contains(name)).map(str::to_owned));
+        self.blacklisted.extend(names.map(str::to_owned));
     }
 
-    /// Adds `/sys/kernel/tracing/available_filter_functions`: one name per line, of a module with it in brackets. What is not
-    /// there cannot be traced. Of functions with several names it has one: they are told by their addresses in `kallsyms`.
-    pub fn add_traceable(&mut self, list: &str, index: &Rc<Index>) {
-        let listed = list.lines().filter_map(|line| line.split_ascii_whitespace().next());
-        let mut traceable: Vec<u64> = listed.flat_map(|name| index.addresses(name)).collect();
-        traceable.sort_unstable();
-        traceable.dedup();
-        // An empty list is that of a kernel whose tracer is not there or not ready, and one address that of all functions is
-        // what a process is shown that may not know them: neither says that anything cannot be traced.
-        if traceable.len() > 1 {
-            self.untraceable = Names::Elsewhere(Rc::clone(index), traceable.into());
+    /// Adds `/sys/kernel/tracing/available_filter_functions`: what is not there cannot be traced.
+    pub fn add_traceable(&mut self, list: String, running: &Rc<RunningFunctions>) {
+        if let Some(traced) = Traced::new(list) {
+            self.untraceable = Names::Untraced(Rc::clone(running), Rc::new(traced));
         }
     }
 
@@ -99,13 +90,17 @@ impl Functions {
         Self {
             families: families.iter().map(|family| (*family).to_owned()).collect(),
             names: kept(&self.names),
-            ambiguous: self
-                .ambiguous
-                .iter()
+            ambiguous: [self.names.shared(), self.ambiguous.clone()]
+                .into_iter()
+                .flatten()
                 .filter(|(name, _)| keep(name))
-                .map(|(n, c)| (n.clone(), *c))
                 .collect(),
-            blacklisted: self.blacklisted.iter().filter(|name| keep(name)).cloned().collect(),
+            blacklisted: self
+                .blacklisted
+                .iter()
+                .filter(|name| keep(name) && self.names.contains(name))
+                .cloned()
+                .collect(),
             untraceable: kept(&self.untraceable),
             injectable: self
                 .injectable
@@ -117,14 +112,12 @@ impl Functions {
     /// What is known about `name`.
     #[must_use]
     pub fn answer(&self, name: &str) -> FunctionAnswer {
-        if let Some(count) = self.ambiguous.get(name) {
-            return FunctionAnswer::Ambiguous(*count);
-        }
-        if self.blacklisted.contains(name) {
-            return FunctionAnswer::Blacklisted;
+        if let Some(count) = self.ambiguous.get(name).copied().or_else(|| self.names.sharing(name)) {
+            return FunctionAnswer::Ambiguous(count);
         }
         if self.names.contains(name) {
-            return FunctionAnswer::Present;
+            let is_blacklisted = self.blacklisted.contains(name);
+            return if is_blacklisted { FunctionAnswer::Blacklisted } else { FunctionAnswer::Present };
         }
         if self.families.iter().any(|family| name.starts_with(family.as_str())) {
             FunctionAnswer::Absent
@@ -183,17 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tracer_does_not_list_cannot_be_traced_and_an_empty_list_says_nothing() {
-        const PLACES: &str =
-            "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
-        let index = Rc::new(Index::new(PLACES));
-        let mut functions = Functions::of_running_kernel(&index);
-        functions.add_traceable("", &index);
-        // Without the right to see addresses, all of them are 0.
-        functions.add_traceable("__x64_sys_write\n", &Rc::new(Index::new(KALLSYMS)));
+    fn what_the_tracer_does_not_list_is_recorded_as_what_cannot_be_traced() {
+        const PLACES: &str = "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
+        let running = Rc::new(RunningFunctions::of(Index::new(PLACES)));
+        let mut functions = Functions::of_running_kernel(&running);
+        functions.add_traceable(String::new(), &running);
         assert!(functions.untraceable.is_empty());
-        functions.add_traceable("__ia32_sys_write\nin_module [ext4]\n", &index);
-        assert_eq!(functions.untraceable.iter().collect::<Vec<_>>(), ["notify_die"]);
+        functions.add_traceable("__ia32_sys_write\nin_module [ext4]\n".to_owned(), &running);
+        let recorded = functions.recorded(&["notify_", "__x64_sys_"]);
+        assert_eq!(recorded.untraceable.iter().collect::<Vec<_>>(), ["notify_die"]);
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl Index {
         self.places(name).take(2).count() == 1
     }
 
+    /// How many functions have this name.
+    #[must_use]
+    pub fn count(&self, name: &str) -> usize {
+        self.places(name).count()
+    }
+
     /// How many names exist once.
     #[must_use]
     pub fn len(&self) -> usize {

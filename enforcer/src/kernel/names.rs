@@ -1,11 +1,12 @@
-//! A set of names of functions: listed one by one, as facts are recorded, or found in the index of the running kernel.
+//! A set of names of functions: listed one by one, as facts are recorded, or those of the running kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::index::Index;
+use super::running::RunningFunctions;
+use super::traced::Traced;
 
 /// Names of functions.
 #[derive(Clone, Debug)]
@@ -13,9 +14,9 @@ pub enum Names {
     /// These.
     Listed(BTreeSet<String>),
     /// Those that exist once in the running kernel.
-    Running(Rc<Index>),
-    /// Those of them that lie at none of these addresses, which are sorted.
-    Elsewhere(Rc<Index>, Rc<[u64]>),
+    Running(Rc<RunningFunctions>),
+    /// Those of them that the function tracer cannot take.
+    Untraced(Rc<RunningFunctions>, Rc<Traced>),
 }
 
 impl Default for Names {
@@ -30,8 +31,26 @@ impl Names {
     pub fn contains(&self, name: &str) -> bool {
         match self {
             Self::Listed(names) => names.contains(name),
-            Self::Running(index) => index.has_one(name),
-            Self::Elsewhere(index, addresses) => index.has_one(name) && is_elsewhere(index, addresses, name),
+            Self::Running(running) => running.count(name) == 1,
+            Self::Untraced(running, traced) => running.count(name) == 1 && traced.lacks(name, running),
+        }
+    }
+
+    /// How many functions share this name, where that is known.
+    #[must_use]
+    pub fn sharing(&self, name: &str) -> Option<u32> {
+        match self {
+            Self::Running(running) => u32::try_from(running.count(name)).ok().filter(|count| *count > 1),
+            Self::Listed(_) | Self::Untraced(..) => None,
+        }
+    }
+
+    /// The names that several functions share, with their number, where that is known.
+    #[must_use]
+    pub fn shared(&self) -> BTreeMap<String, u32> {
+        match self {
+            Self::Running(running) => running.index().several().clone(),
+            Self::Listed(_) | Self::Untraced(..) => BTreeMap::new(),
         }
     }
 
@@ -40,9 +59,9 @@ impl Names {
     pub fn iter(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
             Self::Listed(names) => Box::new(names.iter().map(String::as_str)),
-            Self::Running(index) => Box::new(index.names()),
-            Self::Elsewhere(index, addresses) => {
-                Box::new(index.names().filter(|name| is_elsewhere(index, addresses, name)))
+            Self::Running(running) => Box::new(running.index().names()),
+            Self::Untraced(running, traced) => {
+                Box::new(running.index().names().filter(|name| traced.lacks(name, running)))
             }
         }
     }
@@ -52,8 +71,8 @@ impl Names {
     pub fn len(&self) -> usize {
         match self {
             Self::Listed(names) => names.len(),
-            Self::Running(index) => index.len(),
-            Self::Elsewhere(..) => self.iter().count(),
+            Self::Running(running) => running.index().len(),
+            Self::Untraced(..) => self.iter().count(),
         }
     }
 
@@ -78,11 +97,6 @@ impl Names {
         listed.extend(names);
         *self = Self::Listed(listed);
     }
-}
-
-/// What hides where it is lies nowhere.
-fn is_elsewhere(index: &Index, addresses: &[u64], name: &str) -> bool {
-    index.addresses(name).all(|address| addresses.binary_search(&address).is_err())
 }
 
 impl FromIterator<String> for Names {
@@ -117,23 +131,22 @@ impl<'de> Deserialize<'de> for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::index::Index;
 
     const KALLSYMS: &str = "00000000000000f0 T first\n00000000000000f1 t second\n00000000000000f2 D third\n";
 
     #[test]
     fn names_of_the_running_kernel_are_the_same_as_listed_ones() {
-        let index = Rc::new(Index::new(KALLSYMS));
+        let index = Rc::new(RunningFunctions::of(Index::new(KALLSYMS)));
         let listed: Names = ["second", "first"].map(str::to_owned).into_iter().collect();
-        let running = Names::Running(Rc::clone(&index));
+        let running = Names::Running(index);
         assert_eq!(running, listed);
         assert_eq!((running.len(), running.is_empty()), (2, false));
-        let second: Names = ["second".to_owned()].into_iter().collect();
-        assert_eq!(Names::Elsewhere(index, [0xf0].into()), second);
     }
 
     #[test]
     fn an_added_name_is_one_of_them_with_all_that_were_there() {
-        let mut names = Names::Running(Rc::new(Index::new(KALLSYMS)));
+        let mut names = Names::Running(Rc::new(RunningFunctions::of(Index::new(KALLSYMS))));
         names.extend(["fourth".to_owned()]);
         assert!(["first", "second", "fourth"].iter().all(|name| names.contains(name)));
         assert!(!names.contains("third"));

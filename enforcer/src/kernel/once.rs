@@ -1,5 +1,5 @@
-//! What a run asks the kernel for more than once, kept between the questions: its symbols, its types, and those of them that objects
-//! name. The former are megabytes that the kernel writes anew for every reader, and most of what a start costs.
+//! What a run asks the kernel for more than once, kept between the questions: its functions, its types, and those of them that objects
+//! name.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,25 +13,25 @@ use libbpf_rs::btf::Btf;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::excerpt;
-use super::index::Index;
 use super::raw_types::{RawTypes, RawTypesError};
+use super::running::RunningFunctions;
 
 /// What was asked for, and the file, when there is one.
 type Excerpt = (BTreeSet<Vec<u8>>, Option<File>);
 
 thread_local! {
-    static SYMBOLS: RefCell<Option<Rc<Index>>> = const { RefCell::new(None) };
+    static FUNCTIONS: RefCell<Option<Rc<RunningFunctions>>> = const { RefCell::new(None) };
     static RAW_TYPES: RefCell<Option<Rc<RawTypes>>> = const { RefCell::new(None) };
     static TYPES: RefCell<Option<Rc<Btf<'static>>>> = const { RefCell::new(None) };
     static EXCERPTS: RefCell<Vec<Excerpt>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The functions in `/proc/kallsyms`, as it was when it was first asked for.
+/// The running kernel's functions, as they were when they were first asked about.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn symbols() -> io::Result<Rc<Index>> {
-    kept(&SYMBOLS, || std::fs::read("/proc/kallsyms").map(|text| Rc::new(Index::new(text))))
+/// When its symbols cannot be read.
+pub fn functions() -> io::Result<Rc<RunningFunctions>> {
+    kept(&FUNCTIONS, || RunningFunctions::new().map(Rc::new))
 }
 
 /// The running kernel's own types, as they stand in its file.
@@ -76,7 +76,7 @@ pub fn types() -> libbpf_rs::Result<Rc<Btf<'static>>> {
 
 /// Lets go of what nobody else holds.
 pub fn forget() {
-    SYMBOLS.take();
+    FUNCTIONS.take();
     RAW_TYPES.take();
     EXCERPTS.take();
     TYPES.take();

@@ -7,9 +7,9 @@ use super::ask::Asker;
 use super::facts::{Answer, FACTS_VERSION, KernelFacts};
 use super::feature::Feature;
 use super::functions::{FunctionAnswer, Functions};
-use super::index::Index;
 use super::modifiable::Modifiable;
 use super::view::View;
+use super::running::RunningFunctions;
 use super::{once, prototype, raw_types, state};
 use crate::policy::entry;
 
@@ -69,7 +69,7 @@ const ON_DEMAND: &[Feature] = &[Feature::KprobeMulti];
 
 fn running_kernel_but(left_out: &[Feature], view: &View) -> Result<KernelFacts, ProbeError> {
     let release = read("/proc/sys/kernel/osrelease")?.trim().to_owned();
-    let mut functions = Functions::of_running_kernel(&symbols()?);
+    let mut functions = Functions::of_running_kernel(&running()?);
     // Without debugfs nothing is known to be forbidden; attaching will say so then.
     if let Ok(blacklist) = read("/sys/kernel/debug/kprobes/blacklist") {
         functions.add_blacklist(&blacklist);
@@ -187,7 +187,7 @@ fn add_untraceable(facts: &mut KernelFacts) -> Result<(), ProbeError> {
     if let Some(list) =
         lists.iter().find_map(|folder| read(&format!("{folder}/available_filter_functions")).ok())
     {
-        facts.functions.add_traceable(&list, &symbols()?);
+        facts.functions.add_traceable(list, &running()?);
     }
     Ok(())
 }
@@ -206,8 +206,8 @@ fn add_modifiable(facts: &mut KernelFacts, asker: &Asker, functions: &BTreeSet<S
     }
 }
 
-fn symbols() -> Result<Rc<Index>, ProbeError> {
-    once::symbols().map_err(|source| ProbeError::Read { path: "/proc/kallsyms".to_owned(), source })
+fn running() -> Result<Rc<RunningFunctions>, ProbeError> {
+    once::functions().map_err(|source| ProbeError::Read { path: "/proc/kallsyms".to_owned(), source })
 }
 
 fn read(path: &str) -> Result<String, ProbeError> {
