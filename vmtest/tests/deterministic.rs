@@ -76,7 +76,11 @@ fn two_benches_count_the_same_in_every_batch() {
     let (first, second) = (bench(), bench());
     assert_eq!(first[0], second[0], "the same boot, to the nanosecond");
     let passes = |messages: &[Value]| -> Vec<Value> {
-        messages.iter().filter_map(|message| message.get("bench_seen")).map(|seen| seen["calls"].clone()).collect()
+        messages
+            .iter()
+            .filter_map(|message| message.get("bench_seen"))
+            .map(|seen| seen["calls"].clone())
+            .collect()
     };
     let (first_passes, second_passes) = (passes(&first), passes(&second));
     assert_eq!((first_passes.len(), second_passes.len()), (3, 3), "{first:?}");

@@ -9,9 +9,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use libbpf_sys::{
-    BPF_CALL, BPF_DW, BPF_EXIT, BPF_F_SLEEPABLE, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MOV,
-    BPF_PSEUDO_MAP_VALUE, BPF_W, BPF_X, bpf_attach_type, bpf_insn, bpf_link_create_opts, bpf_prog_load_opts,
-    bpf_prog_type, bpf_test_run_opts,
+    BPF_CALL, BPF_DW, BPF_EXIT, BPF_F_SLEEPABLE, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MEM,
+    BPF_MOV, BPF_PSEUDO_MAP_VALUE, BPF_W, BPF_X, bpf_attach_type, bpf_insn, bpf_link_create_opts,
+    bpf_prog_load_opts, bpf_prog_type, bpf_test_run_opts,
 };
 
 /// The opcode class of 64-bit arithmetic.

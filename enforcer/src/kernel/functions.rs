@@ -6,9 +6,9 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::index::Index;
+use super::names::Names;
 use super::running::RunningFunctions;
 use super::traced::Traced;
-use super::names::Names;
 
 /// Function names of one kernel, whole or by families.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn what_the_tracer_does_not_list_is_recorded_as_what_cannot_be_traced() {
-        const PLACES: &str = "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
+        const PLACES: &str =
+            "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
         let running = Rc::new(RunningFunctions::of(Index::new(PLACES)));
         let mut functions = Functions::of_running_kernel(&running);
         functions.add_traceable(String::new(), &running);

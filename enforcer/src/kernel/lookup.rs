@@ -36,9 +36,15 @@ impl Lookup {
             ..bpf_map_create_opts::default()
         };
         let bytes = u32::try_from(VALUE_BYTES).ok()?;
-        let map =
-            MapHandle::create(MapType::Array, Some("quell_lookup"), size_of::<u32>().try_into().ok()?, bytes, 1, &options)
-                .ok()?;
+        let map = MapHandle::create(
+            MapType::Array,
+            Some("quell_lookup"),
+            size_of::<u32>().try_into().ok()?,
+            bytes,
+            1,
+            &options,
+        )
+        .ok()?;
         let program = attempt::load_sleepable(Kind::of(BPF_PROG_TYPE_SYSCALL), &program(&map)).ok()?;
         let lookup = Self { map, program };
         let is_right = lookup.address(KNOWN).ok()?.is_some() && lookup.address(NOBODYS).ok()?.is_none();
@@ -59,7 +65,10 @@ impl Lookup {
             0 => {
                 let value = self.map.lookup(&key, MapFlags::ANY).map_err(io::Error::other)?;
                 let address = value.as_deref().and_then(<[u8]>::last_chunk).copied().map(u64::from_ne_bytes);
-                address.filter(|address| *address != 0).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+                address
+                    .filter(|address| *address != 0)
+                    .map(Some)
+                    .ok_or_else(|| io::ErrorKind::InvalidData.into())
             }
             NOT_THERE => Ok(None),
             other => Err(io::Error::from_raw_os_error(other.saturating_neg())),

@@ -8,8 +8,8 @@ use super::facts::{Answer, FACTS_VERSION, KernelFacts};
 use super::feature::Feature;
 use super::functions::{FunctionAnswer, Functions};
 use super::modifiable::Modifiable;
-use super::view::View;
 use super::running::RunningFunctions;
+use super::view::View;
 use super::{once, prototype, raw_types, state};
 use crate::policy::entry;
 

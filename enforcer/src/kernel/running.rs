@@ -111,7 +111,10 @@ mod tests {
     fn a_list_answers_for_every_name_and_nobody_is_asked() {
         let functions = RunningFunctions::of(Index::new("f0 T __x64_sys_write\nf1 t twice\nf2 t twice\n"));
         assert!(functions.is_read());
-        assert_eq!(["__x64_sys_write", "twice", "__x64_sys_wriet"].map(|name| functions.count(name)), [1, 2, 0]);
+        assert_eq!(
+            ["__x64_sys_write", "twice", "__x64_sys_wriet"].map(|name| functions.count(name)),
+            [1, 2, 0]
+        );
         assert_eq!(functions.addresses("twice").len(), 2);
     }
 

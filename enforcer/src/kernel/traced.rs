@@ -54,7 +54,8 @@ mod tests {
     use super::*;
     use crate::kernel::index::Index;
 
-    const PLACES: &str = "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
+    const PLACES: &str =
+        "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
 
     #[test]
     fn what_is_listed_under_another_name_of_its_can_be_traced() {

@@ -126,7 +126,7 @@ fn wait_for_disk(kind: &str) -> anyhow::Result<String> {
             let entry = entry.context("failed to list the disks")?;
             let serial = fs::read_to_string(entry.path().join("device/serial")).unwrap_or_default();
             let device = format!("/dev/{}", entry.file_name().to_string_lossy());
-            if serial.trim() == kind && Path::new(&device).exists() {
+            if serial.trim() == kind && is_ready(&device) {
                 return Ok(device);
             }
         }
@@ -142,6 +142,12 @@ fn wait_for_disk(kind: &str) -> anyhow::Result<String> {
         );
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A device has its name a moment before it can be opened (`device_add` and `bdev_add` in the kernel's `add_disk_fwnode`): until then
+/// that fails with ENXIO, as mounting it would.
+fn is_ready(device: &str) -> bool {
+    fs::File::open(device).is_ok()
 }
 
 /// Has the kernel look for devices that were plugged in.

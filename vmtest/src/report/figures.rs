@@ -76,6 +76,37 @@ impl Figures {
     }
 }
 
+/// What restored guests took, for reports that say the pace themselves: a name, and what there is to say.
+#[must_use]
+pub fn facts(view: &RunView) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let performed = performed(view) as u64;
+    let restores_ms = &view.figures.restores_ms;
+    if let (Some(p50), Some(p99)) = (percentile_ms(restores_ms, 50), percentile_ms(restores_ms, 99)) {
+        let restored = format!(
+            "{} guests restored from snapshots, ready after {p50} ms (p50) and {p99} ms (p99); the largest took {} MiB of memory",
+            restores_ms.len(),
+            view.figures.peak_kib / 1024
+        );
+        facts.push(("Restores", restored));
+    }
+    let Attached { made, found, attach_ms, bytes } = view.figures.attached;
+    if let Some(cells) = Some(made + found).filter(|cells| *cells > 0) {
+        let attached = format!(
+            "{cells} cells went on from where their policy was in force ({made} saved there now, {found} before); that took \
+             {} ms on average when it was done, which is not in a cell's time, and takes {} MiB of disk each{}",
+            attach_ms / cells,
+            (bytes / cells) >> 20,
+            match performed.saturating_sub(cells) {
+                0 => String::new(),
+                whole => format!("; {whole} were performed as a whole"),
+            }
+        );
+        facts.push(("Policies in force", attached));
+    }
+    facts
+}
+
 /// The lines of a report about what the run took.
 #[must_use]
 pub fn render(view: &RunView) -> String {
@@ -84,27 +115,7 @@ pub fn render(view: &RunView) -> String {
     if let Some(per_minute) = cells_per_minute(view).filter(|_| performed > 0) {
         text.push_str(&format!("{performed} cells performed, {per_minute:.1} per minute\n"));
     }
-    let restores_ms = &view.figures.restores_ms;
-    if let (Some(p50), Some(p99)) = (percentile_ms(restores_ms, 50), percentile_ms(restores_ms, 99)) {
-        text.push_str(&format!(
-            "{} guests restored from snapshots, ready after {p50} ms (p50) and {p99} ms (p99); the largest took {} MiB of memory\n",
-            restores_ms.len(),
-            view.figures.peak_kib / 1024
-        ));
-    }
-    let Attached { made, found, attach_ms, bytes } = view.figures.attached;
-    if let Some(cells) = Some(made + found).filter(|cells| *cells > 0) {
-        text.push_str(&format!(
-            "{cells} cells went on from where their policy was in force ({made} saved there now, {found} before); that took \
-             {} ms on average when it was done, which is not in a cell's time, and takes {} MiB of disk each{}\n",
-            attach_ms / cells,
-            (bytes / cells) >> 20,
-            match performed.saturating_sub(cells) {
-                0 => String::new(),
-                whole => format!("; {whole} were performed as a whole"),
-            }
-        ));
-    }
+    text.extend(facts(view).iter().map(|(_, fact)| format!("{fact}\n")));
     let mut phases: Vec<(&String, &u64)> = view.figures.phases_ms.iter().collect();
     phases.sort_by_key(|(_, ms)| std::cmp::Reverse(**ms));
     if performed > 0 && !phases.is_empty() {

@@ -1,7 +1,7 @@
 //! The run as Markdown, for the summary page of a CI job: counts, what is not green and why, and kernel × area.
 
 use crate::report::{
-    pace,
+    figures, pace,
     summary::{self, Group},
     view::{CellView, RunView},
 };
@@ -28,7 +28,7 @@ pub fn render(view: &RunView) -> String {
 
 fn kernels(view: &RunView) -> String {
     let mut text = String::from(
-        "| kernel | release | booted in | passed | failed | broken | skipped | not run |\n\
+        "| kernel | release | guests | passed | failed | broken | skipped | not run |\n\
          |---|---|---|--:|--:|--:|--:|--:|\n",
     );
     for kernel in &view.kernels {
@@ -37,7 +37,7 @@ fn kernels(view: &RunView) -> String {
             "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
             escape(&kernel.id),
             escape(kernel.release.as_deref().unwrap_or("not obtained")),
-            pace::times_in_words(&kernel.boots_ms),
+            pace::guests_in_words(kernel),
             counts.passed,
             counts.failed,
             counts.broken,
@@ -56,7 +56,11 @@ fn pace(view: &RunView) -> String {
     if let Some((accel, reason)) = &view.accel {
         text.push_str(&format!("; QEMU {} with {accel}: {}", escape(&view.qemu), escape(reason)));
     }
-    text + ".\n\n"
+    text.push_str(".\n\n");
+    for (name, figure) in figures::facts(view) {
+        text.push_str(&format!("- {name}: {}\n", escape(&figure)));
+    }
+    text + "\n"
 }
 
 fn not_green(view: &RunView) -> String {

@@ -1,6 +1,6 @@
 //! How fast a run was: cells per minute, and how long kernels took to come up.
 
-use crate::report::view::RunView;
+use crate::report::view::{KernelView, RunView};
 
 /// Cells that were performed, per minute from the first event to the last; `None` before a second has passed.
 #[must_use]
@@ -24,6 +24,24 @@ pub fn percentile_ms(times_ms: &[u64], percent: usize) -> Option<u64> {
     sorted.sort_unstable();
     let rank = (sorted.len() * percent.min(100)).div_ceil(100);
     sorted.get(rank.max(1) - 1).copied()
+}
+
+/// How a kernel's guests came to life.
+#[must_use]
+pub fn guests_in_words(kernel: &KernelView) -> String {
+    let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
+    let mut ways = Vec::new();
+    if !boots.is_empty() {
+        ways.push(format!("booted in {}", boots.join(", ")));
+    }
+    if let Some(snapshot) = &kernel.snapshot {
+        let made = if snapshot.reused { "kept" } else { "made" };
+        ways.push(format!("snapshot {made}, booted in {} ms", snapshot.boot_ms));
+    }
+    if let Some(p50) = percentile_ms(&kernel.restores_ms, 50) {
+        ways.push(format!("restored {} times in {p50} ms (p50)", kernel.restores_ms.len()));
+    }
+    if ways.is_empty() { "never booted".to_owned() } else { ways.join(", ") }
 }
 
 /// All of up to three, and the middle and the worst of more.

@@ -7,10 +7,8 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table};
 use crate::{
     outcome::Outcome,
     report::{
-        figures,
-        pace::percentile_ms,
-        seen,
-        view::{CellView, KernelView, RunView},
+        figures, pace, seen,
+        view::{CellView, RunView},
     },
 };
 
@@ -88,7 +86,7 @@ fn footer(view: &RunView) -> String {
     let mut text = format!("{LEGEND}\n\n");
     for kernel in &view.kernels {
         let release = kernel.release.as_deref().unwrap_or("not obtained");
-        text.push_str(&format!("{:<6} {release}, {}\n", kernel.id, begun(kernel)));
+        text.push_str(&format!("{:<6} {release}, {}\n", kernel.id, pace::guests_in_words(kernel)));
     }
     if let Some((accel, reason)) = &view.accel {
         text.push_str(&format!("QEMU {} with {accel}: {reason}\n", view.qemu));
@@ -96,23 +94,6 @@ fn footer(view: &RunView) -> String {
     text.push_str(&format!("{} cells in {} s\n", view.cells.len(), view.wall_ms / 1000));
     text.push_str(&figures::render(view));
     text
-}
-
-/// How a kernel's guests came to life.
-fn begun(kernel: &KernelView) -> String {
-    let boots: Vec<String> = kernel.boots_ms.iter().map(|ms| format!("{ms} ms")).collect();
-    let mut ways = Vec::new();
-    if !boots.is_empty() {
-        ways.push(format!("booted in {}", boots.join(", ")));
-    }
-    if let Some(snapshot) = &kernel.snapshot {
-        let made = if snapshot.reused { "kept" } else { "made" };
-        ways.push(format!("snapshot {made}, booted in {} ms", snapshot.boot_ms));
-    }
-    if let Some(p50) = percentile_ms(&kernel.restores_ms, 50) {
-        ways.push(format!("restored {} times in {p50} ms (p50)", kernel.restores_ms.len()));
-    }
-    if ways.is_empty() { "never booted".to_owned() } else { ways.join(", ") }
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ impl Pool<'_> {
             let source = self.source(lane, &plan, &traces, 1);
             let file_systems = disk::mounted(&BTreeSet::from([kind]));
             let emit = RefCell::new(&mut *emit);
-            let mut remark = |text| (*emit.borrow_mut())(RunEvent::Remark { kernel: lane.id().to_owned(), text });
+            let mut remark =
+                |text| (*emit.borrow_mut())(RunEvent::Remark { kernel: lane.id().to_owned(), text });
             let mut make = |files: &_| {
                 (*emit.borrow_mut())(RunEvent::CellAttaching { cell: job.cell.clone() });
                 save_attached(source, base.files(), file_systems.clone(), job, files)

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     outcome::Outcome,
     report::{
+        figures,
         oracle::{self, Assertion},
         pace, place, seen, summary,
         view::{CellView, KernelView, RunView},
@@ -31,7 +32,7 @@ struct KernelData<'a> {
     id: &'a str,
     release: Option<&'a str>,
     package: Option<&'a str>,
-    booted_in: String,
+    guests: String,
     boots: usize,
     notes: &'a [String],
     console: &'a [String],
@@ -144,6 +145,7 @@ fn facts(view: &RunView) -> Vec<(&'static str, String)> {
     if !boots_ms.is_empty() {
         facts.push(("Boots", pace::times_in_words(&boots_ms)));
     }
+    facts.extend(figures::facts(view));
     facts.push(("Guests", format!("{} at a time", view.jobs)));
     let with = |(accel, reason): &(_, String)| format!("{} with {accel}: {reason}", view.qemu);
     facts.push(("QEMU", view.accel.as_ref().map_or_else(|| view.qemu.clone(), with)));
@@ -155,7 +157,7 @@ fn kernel(kernel: &KernelView) -> KernelData<'_> {
         id: &kernel.id,
         release: kernel.release.as_deref(),
         package: kernel.package.as_deref(),
-        booted_in: pace::times_in_words(&kernel.boots_ms),
+        guests: pace::guests_in_words(kernel),
         boots: kernel.boots_ms.len(),
         notes: &kernel.notes,
         console: &kernel.console,

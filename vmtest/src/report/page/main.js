@@ -7,12 +7,12 @@ function buildFacts() {
   byId('closing').textContent = run.closing_line;
   byId('warnings').append(...run.warnings.map((text) => el('p', { class: 'warning', role: 'alert' }, text)));
   byId('facts').append(...run.facts.map(([name, value]) => el('div', { class: value.length > 60 ? 'long' : '' }, el('dt', {}, name), el('dd', {}, value))));
-  const heads = ['kernel', 'release', 'package', 'booted in', 'passed', 'of', 'notes'].map((text) => el('th', { scope: 'col' }, text));
+  const heads = ['kernel', 'release', 'package', 'guests', 'passed', 'of', 'notes'].map((text) => el('th', { scope: 'col' }, text));
   const lines = run.kernels.map((kernel, at) => {
     const own = run.cells.filter((cell) => cell.kernel === at);
     const passed = own.filter((cell) => cell.outcome === 'passed').length;
     return el('tr', {}, el('th', { scope: 'row' }, kernel.id), el('td', {}, kernel.release ?? 'not obtained'), el('td', {}, kernel.package ?? ''),
-      el('td', {}, kernel.booted_in), el('td', { class: 'number' }, passed), el('td', { class: 'number' }, own.length), el('td', {}, kernel.notes.join('; ')));
+      el('td', {}, kernel.guests), el('td', { class: 'number' }, passed), el('td', { class: 'number' }, own.length), el('td', {}, kernel.notes.join('; ')));
   });
   byId('kernels').append(el('thead', {}, el('tr', {}, ...heads)), el('tbody', {}, ...lines));
   const noted = run.kernels.filter((kernel) => kernel.notes.length > 0).length;
