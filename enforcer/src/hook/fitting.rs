@@ -66,6 +66,6 @@ mod tests {
     #[test]
     fn what_is_no_object_is_left_to_the_loader() {
         assert_eq!(file(b"nothing"), None);
-        assert!(Opening::default().open(b"nothing", &[]).is_err());
+        assert!(Opening::default().open(b"nothing", &[], &|_| true).is_err());
     }
 }

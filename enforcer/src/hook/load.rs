@@ -144,11 +144,11 @@ pub fn load(
         log: verifier_log::summary(log, LOG_LINES),
     };
     let Given { family, object, constants } = given(hook, settings, types)?;
+    let programs = Programs::of(hook, family);
     let mut open = settings
         .opening
-        .open(object, &constants)
+        .open(object, &constants, &|program| programs.have(program))
         .map_err(|source| LoadError::Open { call: call(), source })?;
-    let programs = Programs::of(hook, family);
     let (bound, log) = verifier_log::with_log(|| choose(&mut open, hook, family, &programs));
     bound.map_err(|error| refused("find the target", error, &log))?;
     fill::size(&mut open, hook).map_err(|error| refused("size the maps", error, &[]))?;

@@ -37,22 +37,30 @@ pub enum OpenError {
 }
 
 impl Opening {
-    /// Opens an object whose global `config` shall hold `constants`.
+    /// Opens an object whose global `config` shall hold `constants`. Of the programs that are `wanted`, by their names, it has what
+    /// the constants leave of them.
     ///
     /// # Errors
     /// When it is none, or has no such global.
-    pub fn open(&self, object: &[u8], constants: &[u8]) -> Result<OpenObject, OpenError> {
+    pub fn open(
+        &self,
+        object: &[u8],
+        constants: &[u8],
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<OpenObject, OpenError> {
+        let pruned = constants::prune(object, constants, wanted)?;
         if !self.constants_in_code {
-            return self.open_with(object, constants);
+            return self.open_with(object, &pruned, constants);
         }
-        let rewritten = constants::rewrite(object, constants)?;
-        self.open_with(&rewritten.object, &rewritten.constants)
+        let rewritten = constants::rewrite(&pruned, constants)?;
+        self.open_with(object, &rewritten.object, &rewritten.constants)
     }
 
-    fn open_with(&self, object: &[u8], constants: &[u8]) -> Result<OpenObject, OpenError> {
+    /// The kernel's types are those that the object as it was compiled names: they are the same for every hook.
+    fn open_with(&self, compiled: &[u8], object: &[u8], constants: &[u8]) -> Result<OpenObject, OpenError> {
         let (opened, log) = verifier_log::with_log(|| {
             let mut builder = ObjectBuilder::default();
-            if let Some(btf) = self.btf.clone().or_else(|| fitting::file(object)) {
+            if let Some(btf) = self.btf.clone().or_else(|| fitting::file(compiled)) {
                 builder.btf_custom_path(btf)?;
             }
             builder.open_memory(object)

@@ -270,7 +270,7 @@ pub fn given(settings: &TrackerSettings, followed: &FollowedPaths) -> (&'static 
 
 fn open(settings: &TrackerSettings, followed: &FollowedPaths) -> Result<OpenObject, TrackerError> {
     let (bytes, constants) = given(settings, followed);
-    let mut open = settings.opening.open(bytes, &constants)?;
+    let mut open = settings.opening.open(bytes, &constants, &|_| true)?;
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
         let sized = match (name.as_str(), settings.capacity) {

@@ -62,7 +62,7 @@ pub(super) fn replace(section: &mut Section<'_>, constants: &[u8], outcome: &mut
                 _ => {}
             },
             Kind::Compute { operation, .. } if operation != Operation::Move => {
-                let mut after = state.clone();
+                let mut after = State::clone(state);
                 step(section, at, instruction, constants, &mut after);
                 if let Value::Number { value, ours: true } = after.register(instruction.to())
                     && let Some(number) = instruction.loading(value)
@@ -89,21 +89,37 @@ fn put(code: &mut [Instruction], at: usize, instruction: Instruction) {
     }
 }
 
+/// The instructions that something gets to, with which way a branch goes where the constants decide that.
+pub(super) fn reached(section: &Section<'_>, constants: &[u8]) -> Vec<(usize, Option<bool>)> {
+    let states = states(section, constants);
+    let reached = states.iter().enumerate().filter_map(|(at, state)| Some((at, state.as_deref()?)));
+    reached
+        .map(|(at, state)| {
+            (at, section.code.get(at).and_then(|instruction| decided(section, at, *instruction, state)))
+        })
+        .collect()
+}
+
 /// What is known before every instruction; `None` where nothing gets.
-fn states(section: &Section<'_>, constants: &[u8]) -> Vec<Option<State>> {
-    let mut states: Vec<Option<State>> = vec![None; section.code.len()];
+fn states(section: &Section<'_>, constants: &[u8]) -> Vec<Option<Box<State>>> {
+    let mut states: Vec<Option<Box<State>>> = vec![None; section.code.len()];
     let mut todo: Vec<usize> = Vec::new();
     for entry in section.entries {
         if let Some(place) = states.get_mut(*entry) {
-            *place = Some(State::at_entry());
+            *place = Some(Box::new(State::at_entry()));
             todo.push(*entry);
         }
     }
     while let Some(mut at) = todo.pop() {
         // Straight on as long as there is news; only the other way of a branch is for later.
-        let Some(mut state) = states.get(at).cloned().flatten() else { continue };
+        let Some(mut state) = states.get(at).and_then(|state| state.as_deref().cloned()) else { continue };
         while let Some(instruction) = section.code.get(at).copied() {
-            let (next, other) = successors(at, instruction);
+            let (next, other) = match (successors(at, instruction), decided(section, at, instruction, &state))
+            {
+                (ways, None) => ways,
+                ((_, target), Some(true)) => (target, None),
+                ((next, _), Some(false)) => (next, None),
+            };
             step(section, at, instruction, constants, &mut state);
             if let Some(other) = other
                 && reach(&mut states, other, &state)
@@ -111,7 +127,7 @@ fn states(section: &Section<'_>, constants: &[u8]) -> Vec<Option<State>> {
                 todo.push(other);
             }
             let Some(next) = next.filter(|next| reach(&mut states, *next, &state)) else { break };
-            let Some(joined) = states.get(next).cloned().flatten() else { break };
+            let Some(joined) = states.get(next).and_then(|state| state.as_deref().cloned()) else { break };
             (at, state) = (next, joined);
         }
     }
@@ -119,14 +135,32 @@ fn states(section: &Section<'_>, constants: &[u8]) -> Vec<Option<State>> {
 }
 
 /// Another way to an instruction; whether it brings news.
-fn reach(states: &mut [Option<State>], at: usize, state: &State) -> bool {
+fn reach(states: &mut [Option<Box<State>>], at: usize, state: &State) -> bool {
     match states.get_mut(at) {
         Some(Some(known)) => known.join(state),
         Some(place) => {
-            *place = Some(state.clone());
+            *place = Some(Box::new(state.clone()));
             true
         }
         None => false,
+    }
+}
+
+/// Whether a branch is taken, where both of what it compares are known.
+fn decided(section: &Section<'_>, at: usize, instruction: Instruction, state: &State) -> Option<bool> {
+    if instruction.kind() != Kind::Branch || section.relocated.contains(&at) {
+        return None;
+    }
+    let right = if instruction.compares_registers() {
+        state.register(instruction.from())
+    } else {
+        number(instruction.number)
+    };
+    match (state.register(instruction.to()), right) {
+        (Value::Number { value: left, .. }, Value::Number { value: right, .. }) => {
+            instruction.goes(left, right)
+        }
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ const MODE_MEMORY: u8 = 0x60;
 /// The second operand is a register.
 const REGISTER_OPERAND: u8 = 0x08;
 const LOAD_WIDE: u8 = 0x18;
+const JUMP: u8 = 0x05;
 const MOVE_64: u8 = 0xb7;
 const MOVE_32: u8 = 0xb4;
 
@@ -127,6 +128,54 @@ impl Instruction {
             (MOVE_32, u32::try_from(value).ok()?.cast_signed())
         };
         Some(Self { code, registers: self.registers & 15, offset: 0, number })
+    }
+
+    /// A branch that is always taken.
+    pub(super) fn taken(self) -> Self {
+        Self { code: JUMP, registers: 0, offset: self.offset, number: 0 }
+    }
+
+    /// The same jump, as far as this.
+    pub(super) fn jumping(self, offset: i16) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// Whether it is of an instruction set that is not followed here: what jumps as far as a number of 32 bits says.
+    pub(super) fn is_of_later_kernels(self) -> bool {
+        self.code & CLASS == 6 && matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15)
+    }
+
+    /// Whether it calls another function of the object (`BPF_PSEUDO_CALL`).
+    pub(super) fn calls_a_function_of_the_object(self) -> bool {
+        self.kind() == Kind::Call && self.from() == 1
+    }
+
+    /// Whether a branch is taken when its register holds `left`, and it is compared with `right`; `None` for what is no comparison.
+    pub(super) fn goes(self, left: u64, right: u64) -> Option<bool> {
+        let wide = self.code & CLASS == 5;
+        let cut = |value: u64| if wide { value } else { value & u64::from(u32::MAX) };
+        let signed = |value: u64| if wide { value.cast_signed() } else { (value << 32).cast_signed() >> 32 };
+        let (one, other) = (cut(left), cut(right));
+        let (negative, positive) = (signed(left), signed(right));
+        Some(match self.code >> 4 {
+            0x1 => one == other,
+            0x2 => one > other,
+            0x3 => one >= other,
+            0x4 => one & other != 0,
+            0x5 => one != other,
+            0x6 => negative > positive,
+            0x7 => negative >= positive,
+            0xa => one < other,
+            0xb => one <= other,
+            0xc => negative < positive,
+            0xd => negative <= positive,
+            _ => return None,
+        })
+    }
+
+    /// Whether the second operand is a register.
+    pub(super) fn compares_registers(self) -> bool {
+        self.code & REGISTER_OPERAND != 0
     }
 
     /// What it does.

@@ -1,6 +1,7 @@
 //! Where in an object the programs are, and which of their instructions the loader will change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use object::LittleEndian;
 use object::elf::{FileHeader64, R_BPF_64_64, SHF_EXECINSTR, SHT_PROGBITS, SHT_REL, STT_FUNC};
@@ -32,8 +33,10 @@ pub(super) struct Programs {
     pub(super) place: usize,
     /// How many instructions it has.
     pub(super) instructions: usize,
-    /// Where programs begin.
-    pub(super) entries: BTreeSet<usize>,
+    /// Its number in the file.
+    pub(super) section: usize,
+    /// Where programs begin, and their names.
+    pub(super) names: BTreeMap<usize, String>,
     /// Instructions that load the address of the constants, with where the global begins in its section.
     pub(super) addresses: BTreeMap<usize, i64>,
     /// Instructions that name kernel structures.
@@ -58,18 +61,22 @@ pub(super) fn sections(bytes: &[u8]) -> Result<Vec<Programs>, ObjectError> {
             continue;
         }
         let name = String::from_utf8_lossy(sections.section_name(endian, section)?).into_owned();
-        let entries = symbols
+        let of_section = symbols
             .iter()
-            .filter(|symbol| symbol.st_type() == STT_FUNC && usize::from(symbol.st_shndx(endian)) == index.0)
-            .map(|symbol| instruction(symbol.st_value(endian)))
-            .collect::<Result<_, _>>()?;
+            .filter(|symbol| symbol.st_type() == STT_FUNC && usize::from(symbol.st_shndx(endian)) == index.0);
+        let mut names = BTreeMap::new();
+        for symbol in of_section {
+            let name = String::from_utf8_lossy(symbols.symbol_name(endian, symbol)?).into_owned();
+            names.insert(instruction(symbol.st_value(endian))?, name);
+        }
         let broken = |_| ObjectError::Broken("a section is larger than this machine can address");
         found.insert(
             index.0,
             Programs {
                 place: usize::try_from(section.sh_offset(endian)).map_err(broken)?,
                 instructions: instruction(section.sh_size(endian))?,
-                entries,
+                section: index.0,
+                names,
                 addresses: BTreeMap::new(),
                 relocated: kernel_structures.get(&name).cloned().unwrap_or_default(),
                 foreign: BTreeSet::new(),
@@ -108,18 +115,21 @@ fn instruction(offset: u64) -> Result<usize, ObjectError> {
 
 /// By section, the instructions that name kernel structures.
 fn kernel_structures(bytes: &[u8]) -> Result<BTreeMap<String, BTreeSet<usize>>, ObjectError> {
-    let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut found: BTreeMap<Rc<str>, Vec<usize>> = BTreeMap::new();
     for fitted in fitted(bytes)?.1 {
-        found.entry(fitted.section).or_default().insert(fitted.instruction);
+        found.entry(fitted.section).or_default().push(fitted.instruction);
     }
-    Ok(found)
+    Ok(found
+        .into_iter()
+        .map(|(section, of_section)| (section.to_string(), of_section.into_iter().collect()))
+        .collect())
 }
 
 /// An instruction that the loader fits to the types of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::hook) struct Fitted {
     /// The section that it is in.
-    section: String,
+    section: Rc<str>,
     /// Which one of that.
     instruction: usize,
     /// The type that it names, by its number in the object.
@@ -159,10 +169,10 @@ pub(in crate::hook) fn fitted(bytes: &[u8]) -> Result<(&[u8], Vec<Fitted>), Obje
         let (name, count) = (strings + word(ext, at)?, word(ext, at + 4)?);
         at += 8;
         let name = btf.get(name..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
-        let section = String::from_utf8_lossy(name);
+        let section: Rc<str> = String::from_utf8_lossy(name).into();
         for _ in 0..count {
             found.push(Fitted {
-                section: section.clone().into_owned(),
+                section: Rc::clone(&section),
                 instruction: word(ext, at)? / SIZE,
                 ty: number(at + 4)?,
                 asks: number(at + 12)?,
@@ -173,7 +183,7 @@ pub(in crate::hook) fn fitted(bytes: &[u8]) -> Result<(&[u8], Vec<Fitted>), Obje
     Ok((btf, found))
 }
 
-fn word(bytes: &[u8], at: usize) -> Result<usize, ObjectError> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Result<usize, ObjectError> {
     let word = bytes
         .get(at..)
         .and_then(<[u8]>::first_chunk)

@@ -1,6 +1,7 @@
 //! What is known of registers and stack before an instruction.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Registers of the machine.
 pub(super) const REGISTERS: usize = 11;
@@ -77,7 +78,7 @@ impl Value {
 pub(super) struct State {
     registers: [Value; REGISTERS],
     /// By offset from the top, eight bytes each; what is not listed is unknown.
-    stack: BTreeMap<i64, Value>,
+    stack: Rc<BTreeMap<i64, Value>>,
 }
 
 impl State {
@@ -85,7 +86,7 @@ impl State {
     pub(super) fn at_entry() -> Self {
         let mut registers = [Value::Unknown; REGISTERS];
         registers[FRAME] = Value::Stack(0);
-        Self { registers, stack: BTreeMap::new() }
+        Self { registers, stack: Rc::default() }
     }
 
     /// What is known of a register.
@@ -116,10 +117,11 @@ impl State {
 
     /// Something changed on the stack, but not below `offset`; what and where, is not known.
     fn overwritten(&mut self, offset: i64) {
-        for (_, value) in self.stack.iter_mut().filter(|(other, _)| other.saturating_add(8) > offset) {
+        let stack = Rc::make_mut(&mut self.stack);
+        for (_, value) in stack.iter_mut().filter(|(other, _)| other.saturating_add(8) > offset) {
             *value = value.blurred();
         }
-        self.stack.retain(|_, value| *value != Value::Unknown);
+        stack.retain(|_, value| *value != Value::Unknown);
     }
 
     /// A store through `pointer`, which is no known place of the stack.
@@ -151,9 +153,14 @@ impl State {
     /// `bytes` of the stack at `offset` changed.
     pub(super) fn store(&mut self, offset: i64, bytes: u32, value: Value) {
         let bytes = i64::from(bytes);
-        self.stack.retain(|other, _| *other + 8 <= offset || offset + bytes <= *other);
+        let touches = |other: i64| other + 8 > offset && offset + bytes > other;
+        if value == Value::Unknown && !self.stack.keys().any(|other| touches(*other)) {
+            return;
+        }
+        let stack = Rc::make_mut(&mut self.stack);
+        stack.retain(|other, _| !touches(*other));
         if bytes == 8 && value != Value::Unknown {
-            self.stack.insert(offset, value);
+            stack.insert(offset, value);
         }
     }
 
@@ -163,13 +170,16 @@ impl State {
         for (mine, theirs) in self.registers.iter_mut().zip(other.registers) {
             *mine = mine.joined(theirs);
         }
-        let offsets: Vec<i64> = self.stack.keys().chain(other.stack.keys()).copied().collect();
-        for offset in offsets {
-            let joined = self.load(offset, 8).joined(other.load(offset, 8));
-            if joined == Value::Unknown {
-                self.stack.remove(&offset);
-            } else {
-                self.stack.insert(offset, joined);
+        if !Rc::ptr_eq(&self.stack, &other.stack) && self.stack != other.stack {
+            let offsets: Vec<i64> = self.stack.keys().chain(other.stack.keys()).copied().collect();
+            for offset in offsets {
+                let joined = self.load(offset, 8).joined(other.load(offset, 8));
+                let stack = Rc::make_mut(&mut self.stack);
+                if joined == Value::Unknown {
+                    stack.remove(&offset);
+                } else {
+                    stack.insert(offset, joined);
+                }
             }
         }
         *self != before
