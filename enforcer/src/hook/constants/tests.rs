@@ -329,7 +329,7 @@ fn a_branch_goes_where_the_kernel_sends_it(
 }
 
 #[test]
-fn pruned_objects_are_consistent_and_a_tenth_of_what_they_were() {
+fn pruned_objects_are_consistent_and_less_than_half_of_what_they_were() {
     let constants = config();
     for object in [quell_bpf::KPROBE_OBJECT.as_slice(), quell_bpf::PROCESS_OBJECT.as_slice()] {
         let pruned = prune(object, &constants, &|_| true).unwrap();

@@ -145,8 +145,8 @@ fn facts(view: &RunView) -> Vec<(&'static str, String)> {
     if !boots_ms.is_empty() {
         facts.push(("Boots", pace::times_in_words(&boots_ms)));
     }
-    facts.extend(figures::facts(view));
     facts.push(("Guests", format!("{} at a time", view.jobs)));
+    facts.extend(figures::facts(view));
     let with = |(accel, reason): &(_, String)| format!("{} with {accel}: {reason}", view.qemu);
     facts.push(("QEMU", view.accel.as_ref().map_or_else(|| view.qemu.clone(), with)));
     facts

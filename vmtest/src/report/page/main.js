@@ -12,7 +12,7 @@ function buildFacts() {
     const own = run.cells.filter((cell) => cell.kernel === at);
     const passed = own.filter((cell) => cell.outcome === 'passed').length;
     return el('tr', {}, el('th', { scope: 'row' }, kernel.id), el('td', {}, kernel.release ?? 'not obtained'), el('td', {}, kernel.package ?? ''),
-      el('td', {}, kernel.guests), el('td', { class: 'number' }, passed), el('td', { class: 'number' }, own.length), el('td', {}, kernel.notes.join('; ')));
+      el('td', { class: 'wide' }, kernel.guests), el('td', { class: 'number' }, passed), el('td', { class: 'number' }, own.length), el('td', {}, kernel.notes.join('; ')));
   });
   byId('kernels').append(el('thead', {}, el('tr', {}, ...heads)), el('tbody', {}, ...lines));
   const noted = run.kernels.filter((kernel) => kernel.notes.length > 0).length;
