@@ -57,10 +57,11 @@ fn pace(view: &RunView) -> String {
         text.push_str(&format!("; QEMU {} with {accel}: {}", escape(&view.qemu), escape(reason)));
     }
     text.push_str(".\n\n");
-    for (name, figure) in figures::facts(view) {
-        text.push_str(&format!("- {name}: {}\n", escape(&figure)));
+    let facts = figures::facts(view);
+    for (name, figure) in &facts {
+        text.push_str(&format!("- {name}: {}\n", escape(figure)));
     }
-    text + "\n"
+    if facts.is_empty() { text } else { text + "\n" }
 }
 
 fn not_green(view: &RunView) -> String {
