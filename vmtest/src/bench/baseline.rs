@@ -16,8 +16,9 @@ const BASELINE_VERSION: u32 = 1;
 /// A cell may grow by this many instructions per call, or by this part, whichever is less …
 const MOST: i64 = 20;
 const MOST_PERCENT: i64 = 2;
-/// … but by so many in any case: how a table of the kernel happens to be filled is worth a few instructions.
-const SLACK: i64 = 4;
+/// … but by so many in any case: how a table of the kernel happens to be filled is worth a few instructions (0 to 8 more were seen for an
+/// openat and close that no hook sees, by the policy and by the build of the agent), and the cheapest program costs thirty.
+const SLACK: i64 = 10;
 
 /// The file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,8 +232,8 @@ mod tests {
     #[case::more_than_two_percent(500, 511, false)]
     #[case::twenty_instructions(5000, 5020, true)]
     #[case::more_than_twenty(5000, 5021, false)]
-    #[case::nothing_to_four(0, 4, true)]
-    #[case::nothing_to_five(0, 5, false)]
+    #[case::nothing_to_ten(0, 10, true)]
+    #[case::nothing_to_eleven(0, 11, false)]
     fn a_cell_may_grow_a_little(#[case] then: i64, #[case] now: i64, #[case] green: bool) {
         assert_eq!(agreed(then).exceeded(&costs("6.12.1-1", now)).is_empty(), green);
     }
