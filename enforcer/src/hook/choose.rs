@@ -226,6 +226,9 @@ fn lsm_hook(name: &str, hook: &Hook, need: Need, facts: &KernelFacts) -> Result<
         }
         let symbol = pair.map_or_else(|| format!("bpf_lsm_{name}"), |pair| pair.symbol());
         hook_exists(&symbol, facts)?;
+        if let Some(pair) = pair {
+            passable("lsm", pair.function, facts)?;
+        }
         result_of_hook(&symbol, need, facts)?;
         let targets = vec![Target { symbol: name.to_owned(), convention: Convention::Function }];
         Ok(vec![Served { mechanism: Mechanism::Lsm, targets, arguments: None, call: None }])
@@ -293,6 +296,7 @@ fn at_lsm_hook(function: &str, hook: &Hook, facts: &KernelFacts) -> Tried {
     };
     lsm_offered(facts)?;
     hook_exists(&pair.symbol(), facts)?;
+    passable("lsm", function, facts)?;
     let arguments = mapped(pair.to_hook(facts), hook, function, pair.hook)?;
     let targets = vec![Target { symbol: pair.hook.to_owned(), convention: Convention::Function }];
     Ok(vec![Served { mechanism: Mechanism::Lsm, targets, arguments: Some(arguments), call: None }])
@@ -360,14 +364,8 @@ fn trampolines(mechanism: Mechanism, targets: &[Target], facts: &KernelFacts) ->
         returns_error(way, symbol, facts)?;
         match facts.modifiable(symbol) {
             Answer::Present => {}
-            // Trampolines of older kernels cannot hand on a structure.
-            Answer::Absent if by_value(symbol, facts) => {
-                return Err(Reason::no(format!(
-                    "{way}: `{symbol}` is given a structure by value, which {} cannot pass through a trampoline",
-                    facts.release
-                )));
-            }
             Answer::Absent => {
+                passable(way, symbol, facts)?;
                 return Err(Reason::no(format!(
                     "{way}: {} does not let `{symbol}` be modified: as a rule only `security_*` functions, and those whose errors may be injected",
                     facts.release
@@ -385,6 +383,19 @@ fn trampolines(mechanism: Mechanism, targets: &[Target], facts: &KernelFacts) ->
 fn by_value(function: &str, facts: &KernelFacts) -> bool {
     let PrototypeAnswer::Known(prototype) = facts.prototype(function) else { return false };
     prototype.parameters.contains(&Parameter::Other)
+}
+
+/// Whether what a function, or the hook that it asks, is given can pass through a trampoline: those of older kernels cannot hand on a
+/// structure (before Linux 6.1, commit 720e6a435194), which shows where the function cannot be modified for no other reason.
+fn passable(way: &str, function: &str, facts: &KernelFacts) -> Result<(), Reason> {
+    let is_asked = facts.feature(Feature::ModifyReturn) == Answer::Present;
+    if is_asked && facts.modifiable(function) == Answer::Absent && by_value(function, facts) {
+        return Err(Reason::no(format!(
+            "{way}: `{function}` is given a structure by value, which {} cannot pass through a trampoline",
+            facts.release
+        )));
+    }
+    Ok(())
 }
 
 /// One kprobe program at all of them that makes calls return an error.

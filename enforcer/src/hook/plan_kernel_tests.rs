@@ -195,6 +195,14 @@ fn a_structure_by_value_is_no_way_through_an_old_trampoline_and_the_inode_is_ask
     let finding = &refused.as_slice()[0];
     assert!(finding.message.contains("is given a structure by value"), "{refused}");
     assert!(finding.help.as_ref().unwrap().contains("`security_inode_setattr`"), "{refused}");
+    // Programs at the hook itself pass through one, too.
+    let mut with_lsm = recorded::of_kernel("5.10").unwrap();
+    with_lsm.features.insert(Feature::ActiveBpfLsm, Answer::Present);
+    let refused = planned(&text(&spec), &with_lsm).unwrap_err();
+    assert!(
+        refused.as_slice()[0].message.contains("lsm: `security_path_chown` is given a structure"),
+        "{refused}"
+    );
     let plan = planned(&text(&spec), &recorded::of_kernel("7.3").unwrap()).unwrap();
     assert_eq!(lines(&plan), ["security_path_chown: lsm at path_chown, refusal: full"]);
 }

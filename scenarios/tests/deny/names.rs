@@ -156,7 +156,7 @@ fn beside() -> Vec<Row> {
     );
     let mut forms = late(sys("chown", 0), inside_path("security_path_chown"));
     forms[2].except.push(Except {
-        kernels: vec!["5.10"],
+        kernels: vec!["5.10", "5.10-lsm"],
         filesystems: Vec::new(),
         why: "trampolines passed no structure by value, as security_path_chown is given two",
         hook: Some(inside("security_inode_setattr", 0)),
