@@ -219,6 +219,11 @@ fn step(section: &Section<'_>, at: usize, instruction: Instruction, constants: &
             } else {
                 state.store_through(pointer);
             }
+            // What adds to memory may give back what was there, in the register that it added, or in register 0 (Linux 5.12).
+            if register && !replaces {
+                state.set(from, Value::Unknown);
+                state.set(0, Value::Unknown);
+            }
         }
         Kind::Compute { operation, wide, register } => {
             let right = if register { state.register(from) } else { number(instruction.number) };

@@ -140,9 +140,14 @@ impl Instruction {
         Self { offset, ..self }
     }
 
-    /// Whether it is of an instruction set that is not followed here: what jumps as far as a number of 32 bits says.
+    /// Whether it is of an instruction set that is not followed here: what jumps as far as a number of 32 bits says, and arithmetic
+    /// whose offset says that it minds signs (Linux 6.6).
     pub(super) fn is_of_later_kernels(self) -> bool {
-        self.code & CLASS == 6 && matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15)
+        match self.code & CLASS {
+            4 | 7 => self.offset != 0,
+            6 => matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15),
+            _ => false,
+        }
     }
 
     /// Whether it calls another function of the object (`BPF_PSEUDO_CALL`).

@@ -1,7 +1,9 @@
-//! Puts the constants of a hook into the instructions of its programs, for kernels whose verifier does not take a frozen map's
+//! What the constants of a hook make of its programs: [`prune`] leaves out what they rule out, [`rewrite`] puts them into the instructions.
+//!
+//! The latter is for kernels whose verifier does not take a frozen map's
 //! contents for known (before Linux 5.5, commit a23740ec43ba): there it would walk, and refuse, what the hook does not use.
 //!
-//! Every load of a constant becomes the number itself, and so does what is computed from such numbers alone; nothing else
+//! There every load of a constant becomes the number itself, and so does what is computed from such numbers alone; nothing else
 //! changes, and no instruction moves, so that whatever describes the instructions stays right. What follows then, such as a
 //! branch that is never taken, every verifier from 5.3 on finds out by itself.
 

@@ -303,6 +303,38 @@ fn a_branch_that_the_constants_decide_is_gone_and_so_is_the_way_that_is_never_ta
 }
 
 #[test]
+fn what_an_addition_to_memory_gives_back_decides_no_branch() {
+    let exit = code(0x95, 0, 0, 0, 0);
+    let fetch = code(0xdb, 10, 2, -8, 1);
+    let program = [
+        code(0x7a, 10, 0, -8, 9),
+        code(0xb7, 2, 0, 0, 0),
+        fetch,
+        code(0x15, 2, 0, 2, 0),
+        code(0xb7, 3, 0, 0, 1),
+        exit,
+        code(0xb7, 3, 0, 0, 2),
+        exit,
+    ];
+    assert_eq!(pruned(&program, &[0].into(), &config()).code, program);
+}
+
+#[rstest]
+#[case::move_with_sign(code(0xbf, 2, 1, 8, 0))]
+#[case::far_jump(code(0x06, 0, 0, 0, 0))]
+fn a_section_with_an_instruction_that_is_not_followed_is_left_alone(#[case] unknown: Instruction) {
+    let mut code_of = [unknown, code(0x95, 0, 0, 0, 0)];
+    let section = Section {
+        code: &mut code_of,
+        entries: &[0].into(),
+        addresses: &BTreeMap::new(),
+        relocated: &BTreeSet::new(),
+        foreign: &BTreeSet::new(),
+    };
+    assert_eq!(prune::prune(&section, &[0].into(), &config()), None);
+}
+
+#[test]
 fn a_program_that_is_not_wanted_stays_as_it_is() {
     let program = [branching(), branching()].concat();
     let left = pruned(&program, &[8].into(), &config());
@@ -331,7 +363,10 @@ fn a_branch_goes_where_the_kernel_sends_it(
 #[test]
 fn pruned_objects_are_consistent_and_less_than_half_of_what_they_were() {
     let constants = config();
-    for object in [quell_bpf::KPROBE_OBJECT.as_slice(), quell_bpf::PROCESS_OBJECT.as_slice()] {
+    let families =
+        quell_bpf::Family::ALL.iter().flat_map(|family| [Some(family.object()), family.perf_object()]);
+    let others: [&[u8]; 2] = [&quell_bpf::PROCESS_OBJECT, &quell_bpf::PROCESS_PERF_OBJECT];
+    for object in families.flatten().chain(others) {
         let pruned = prune(object, &constants, &|_| true).unwrap();
         let sizes = |object: &[u8]| {
             let sections = object::sections(object).unwrap();
