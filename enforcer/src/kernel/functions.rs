@@ -44,7 +44,7 @@ pub enum FunctionAnswer {
     Blacklisted,
     /// No function of that name.
     Absent,
-    /// The name is of a family that was not recorded.
+    /// The name is of a family that was not recorded, or the kernel's list could not be read.
     Unknown,
 }
 
@@ -119,7 +119,8 @@ impl Functions {
             let is_blacklisted = self.blacklisted.contains(name);
             return if is_blacklisted { FunctionAnswer::Blacklisted } else { FunctionAnswer::Present };
         }
-        if self.families.iter().any(|family| name.starts_with(family.as_str())) {
+        let is_recorded = self.families.iter().any(|family| name.starts_with(family.as_str()));
+        if is_recorded && !self.names.are_unreadable() {
             FunctionAnswer::Absent
         } else {
             FunctionAnswer::Unknown

@@ -45,6 +45,15 @@ impl Names {
         }
     }
 
+    /// Whether it could not be found out which they are.
+    #[must_use]
+    pub fn are_unreadable(&self) -> bool {
+        match self {
+            Self::Running(running) | Self::Untraced(running, _) => running.is_unreadable(),
+            Self::Listed(_) => false,
+        }
+    }
+
     /// The names that several functions share, with their number, where that is known.
     #[must_use]
     pub fn shared(&self) -> BTreeMap<String, u32> {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use super::index::Index;
 use super::lookup::Lookup;
@@ -27,7 +28,8 @@ pub struct RunningFunctions {
     lookup: Option<Lookup>,
     /// What was looked up, and what came of it.
     looked_up: RefCell<HashMap<String, Option<u64>>>,
-    index: OnceCell<Rc<Index>>,
+    /// `None`: it could not be read.
+    index: OnceCell<Option<Rc<Index>>>,
 }
 
 impl RunningFunctions {
@@ -43,19 +45,28 @@ impl RunningFunctions {
     /// Those of a list.
     #[must_use]
     pub fn of(index: Index) -> Self {
-        Self { index: OnceCell::from(Rc::new(index)), ..Self::default() }
+        Self { index: OnceCell::from(Some(Rc::new(index))), ..Self::default() }
     }
 
-    /// The list. A kernel that showed its beginning and does not show the rest has no function that a policy could name.
+    /// The list; nothing is in it when the kernel showed its beginning and does not show the rest, see [`Self::is_unreadable`].
     #[must_use]
     pub fn index(&self) -> &Index {
-        self.index.get_or_init(|| Rc::new(std::fs::read(SYMBOLS).map(Index::new).unwrap_or_default()))
+        static NOTHING: LazyLock<Index> = LazyLock::new(Index::default);
+        let list =
+            self.index.get_or_init(|| std::fs::read(SYMBOLS).ok().map(|text| Rc::new(Index::new(text))));
+        list.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// Whether the list was needed and could not be read: then of no name but those that were looked up it is known whether it exists.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.index.get(), Some(None))
     }
 
     /// Whether the list had to be read.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        self.index.get().is_some()
+        matches!(self.index.get(), Some(Some(_)))
     }
 
     /// How many functions have this name.
@@ -106,6 +117,7 @@ impl RunningFunctions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::functions::{FunctionAnswer, Functions};
 
     #[test]
     fn a_list_answers_for_every_name_and_nobody_is_asked() {
@@ -116,6 +128,13 @@ mod tests {
             [1, 2, 0]
         );
         assert_eq!(functions.addresses("twice").len(), 2);
+    }
+
+    #[test]
+    fn of_a_list_that_cannot_be_read_nothing_is_known() {
+        let unreadable = RunningFunctions { index: OnceCell::from(None), ..RunningFunctions::default() };
+        let functions = Functions::of_running_kernel(&Rc::new(unreadable));
+        assert_eq!(functions.answer("vfs_write"), FunctionAnswer::Unknown);
     }
 
     /// Needs root, as all tests of this crate that ask the kernel.
