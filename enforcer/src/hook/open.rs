@@ -79,3 +79,25 @@ fn set(open: &mut OpenObject, constants: &[u8]) -> Option<()> {
     section.initial_value_mut()?.get_mut(..constants.len())?.copy_from_slice(constants);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use quell_wire::WireRecord;
+    use quell_wire::hook::HookConfig;
+
+    use super::*;
+
+    #[test]
+    fn an_opened_object_has_of_the_wanted_programs_what_their_constants_leave() {
+        let mut constants = Vec::new();
+        HookConfig { args: 1, selectors: 1, targets: 1, ..HookConfig::default() }.write(&mut constants);
+        let sizes = |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> {
+            let open = Opening::default().open(&quell_bpf::KPROBE_OBJECT, &constants, wanted).unwrap();
+            open.progs().map(|program| program.insn_cnt()).collect()
+        };
+        let (whole, pruned) = (sizes(&|_| false), sizes(&|_| true));
+        assert_eq!(whole.len(), pruned.len());
+        assert!(whole.iter().zip(&pruned).all(|(whole, pruned)| pruned <= whole), "{whole:?} {pruned:?}");
+        assert!(pruned.iter().sum::<usize>() * 2 < whole.iter().sum(), "{whole:?} {pruned:?}");
+    }
+}
