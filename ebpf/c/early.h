@@ -11,24 +11,48 @@
 
 #if defined(QUELL_CONTEXT_REGISTERS) || defined(QUELL_CONTEXT_WORDS)
 
-/* Argument `index`, a constant of the hook, of the registers behind a system call's entry. */
+/* Where argument `index`, a constant of the hook, is among the registers behind a system call's entry. */
+static __always_inline __u32 quell_early_register(bool narrow, __u32 index)
+{
+	switch (index) {
+	case 0:
+		return narrow ? __builtin_offsetof(struct pt_regs, bx) : __builtin_offsetof(struct pt_regs, di);
+	case 1:
+		return narrow ? __builtin_offsetof(struct pt_regs, cx) : __builtin_offsetof(struct pt_regs, si);
+	case 2:
+		return __builtin_offsetof(struct pt_regs, dx);
+	case 3:
+		return narrow ? __builtin_offsetof(struct pt_regs, si) : __builtin_offsetof(struct pt_regs, r10);
+	case 4:
+		return narrow ? __builtin_offsetof(struct pt_regs, di) : __builtin_offsetof(struct pt_regs, r8);
+	default:
+		return narrow ? __builtin_offsetof(struct pt_regs, bp) : __builtin_offsetof(struct pt_regs, r9);
+	}
+}
+
+/* The verifier knows what a trampoline is given. */
+#ifdef QUELL_CONTEXT_WORDS
+#define QUELL_EARLY_REGISTERS_TYPED true
+#else
+#define QUELL_EARLY_REGISTERS_TYPED QUELL_CASTS
+#endif
+
+/* That argument. `registers` is what the program was given. */
 static __always_inline bool quell_early_syscall_word(__u64 registers, bool narrow, __u32 index, __u64 *word)
 {
-	const struct pt_regs *regs = (const struct pt_regs *)registers;
-	const unsigned long *wide_at[QUELL_MAX_WORDS] = { &regs->di, &regs->si, &regs->dx, &regs->r10, &regs->r8, &regs->r9 };
-	const unsigned long *narrow_at[QUELL_MAX_WORDS] = { &regs->bx, &regs->cx, &regs->dx, &regs->si, &regs->di, &regs->bp };
+	__u32 at = quell_early_register(narrow, index);
 
-#pragma unroll
-	for (__u32 i = 0; i < QUELL_MAX_WORDS; i++) {
-		if (i != index)
-			continue;
-		if (bpf_probe_read_kernel(word, sizeof(*word), narrow ? narrow_at[i] : wide_at[i]))
-			return false;
-		if (narrow)
-			*word = (__u32)*word;
-		return true;
+	if (QUELL_EARLY_REGISTERS_TYPED) {
+#ifndef QUELL_CONTEXT_WORDS
+		registers = (__u64)quell_cast(registers, config.cast_registers);
+#endif
+		*word = *(const volatile __u64 *)(registers + at);
+	} else if (bpf_probe_read_kernel(word, sizeof(*word), (const void *)registers + at)) {
+		return false;
 	}
-	return false;
+	if (narrow)
+		*word = (__u32)*word;
+	return true;
 }
 
 /* Where word `i` is in what the program is given. */
@@ -103,14 +127,12 @@ static __always_inline bool quell_early_file(const bool typed, __u32 type, __u64
 		return word && quell_early_path(typed, (struct path *)word);
 	case QUELL_TYPE_FD:
 		file = quell_early_file_of_fd(word);
-		return file && quell_early_path(false, &file->f_path);
+		return file && quell_early_path(QUELL_CASTS, &file->f_path);
 	case QUELL_TYPE_LINUX_BINPRM:
-		if (!word || !quell_peek(typed, &file, &((struct linux_binprm *)word)->file))
-			return false;
+		file = word ? quell_peek(typed, &((struct linux_binprm *)word)->file) : 0;
 		break;
 	case QUELL_TYPE_KIOCB:
-		if (!word || !quell_peek(typed, &file, &((struct kiocb *)word)->ki_filp))
-			return false;
+		file = word ? quell_peek(typed, &((struct kiocb *)word)->ki_filp) : 0;
 		break;
 	default:
 		file = (struct file *)word;
@@ -126,7 +148,10 @@ static __always_inline bool quell_early_no(quell_context *context)
 
 	if (config.quick == QUELL_QUICK_NOTHING)
 		return false;
-	if (!quell_early_layout() || !quell_early_word(context, &word))
+	/* What is read by plain loads is read member by member. */
+	if (!QUELL_CASTS && !quell_early_layout())
+		return false;
+	if (!quell_early_word(context, &word))
 		return false;
 	if (config.quick == QUELL_QUICK_TEXT)
 		return quell_early_text(word);
@@ -134,6 +159,8 @@ static __always_inline bool quell_early_no(quell_context *context)
 	if (config.quick_typed)
 		return quell_early_file(true, type, word);
 #endif
+	if (QUELL_CASTS && type != QUELL_TYPE_FD)
+		return quell_early_file(true, type, (__u64)quell_cast(word, config.cast_argument));
 	return quell_early_file(false, type, word);
 }
 

@@ -6,20 +6,9 @@
 #ifndef QUELL_EARLY_PATH_H
 #define QUELL_EARLY_PATH_H
 
+#include "cast.h"
 #include "path.h"
 #include "quick.h"
-
-/* Reads `from` into `*to`. `typed`, a constant: the verifier knows the type of what is pointed to, and a plain load does, which
- * gives 0 for what can't be read. A failure is not counted: the walk that follows will fail, too, and counts it. */
-#define quell_peek(typed, to, from)                                                                        \
-	({                                                                                                 \
-		bool __read = true;                                                                        \
-		if (typed)                                                                                 \
-			*(to) = *(from);                                                                   \
-		else                                                                                       \
-			__read = bpf_core_read((to), sizeof(*(to)), (from)) == 0;                          \
-		__read;                                                                                    \
-	})
 
 /* What is read of a directory entry, as it lies there. */
 struct quell_early_entry {
@@ -42,13 +31,18 @@ static __always_inline bool quell_early_layout(void)
 
 static __always_inline bool quell_early_entry(const bool typed, struct dentry *dentry, struct quell_early_entry *entry)
 {
+	struct quell_early_entry read = {};
+
 	if (typed) {
 		entry->parent = dentry->d_parent;
 		entry->length = dentry->d_name.len;
 		entry->name = dentry->d_name.name;
 		return true;
 	}
-	return bpf_probe_read_kernel(entry, sizeof(*entry), &dentry->d_parent) == 0;
+	if (bpf_probe_read_kernel(&read, sizeof(read), &dentry->d_parent))
+		return false;
+	*entry = read;
+	return true;
 }
 
 /* What the namespace of a mount says: that there is no path at all, because only the kernel mounts it (pipes, sockets, memory); that
@@ -60,15 +54,16 @@ static __always_inline bool quell_early_entry(const bool typed, struct dentry *d
 /* The initial namespace lives as long as the kernel, so that its address is remembered. */
 static __always_inline __u32 quell_early_mounts(struct mount *mount)
 {
-	struct mnt_namespace *ns = 0;
+	struct mnt_namespace *ns = quell_peek(QUELL_CASTS, &mount->mnt_ns);
 	__u32 number = QUELL_ANONYMOUS;
 
-	if (bpf_core_read(&ns, sizeof(ns), &mount->mnt_ns) || !ns)
+	if (!ns)
 		return QUELL_EARLY_NOTHING;
 	if (QUELL_IS_ERROR(ns))
 		return QUELL_EARLY_NO_PATH;
 	if ((__u64)ns == initial_mounts)
 		return QUELL_EARLY_MOUNTED;
+	/* The address may be that of an error, which is no pointer to the verifier. */
 	if (bpf_core_read(&number, sizeof(number), &ns->ns.inum))
 		return QUELL_EARLY_NOTHING;
 	if (config.quick_mounts && number == config.quick_mounts)
@@ -79,16 +74,14 @@ static __always_inline __u32 quell_early_mounts(struct mount *mount)
 /* Whether the way up from `dentry` comes to `root`: at once, or because the mount shows a whole file system, or by going it. */
 static __always_inline bool quell_early_below(const bool typed, struct dentry *dentry, struct dentry *root)
 {
-	struct dentry *above = 0;
-
-	if (dentry == root)
-		return true;
-	if (!quell_peek(typed, &above, &root->d_parent))
+	if (!root)
 		return false;
-	if (above == root)
+	if (dentry == root || quell_peek(typed, &root->d_parent) == root)
 		return true;
 	for (__u32 step = 0; step < QUELL_MAX_QUICK_STEPS; step++) {
-		if (bpf_core_read(&above, sizeof(above), &dentry->d_parent) || above == dentry)
+		struct dentry *above = quell_peek(QUELL_CASTS, &dentry->d_parent);
+
+		if (!above || above == dentry)
 			return false;
 		if (above == root)
 			return true;
@@ -101,22 +94,21 @@ static __always_inline bool quell_early_below(const bool typed, struct dentry *d
 static __always_inline bool quell_early_last(const bool typed, struct dentry *dentry, struct vfsmount *vfsmount)
 {
 	struct quell_early_entry entry = {};
-	struct dentry *root = 0;
+	struct dentry *root;
 	__u32 left;
 
 	if (!quell_early_entry(typed, dentry, &entry) || entry.length - 1 >= QUELL_MAX_NAME_BYTES)
 		return false;
 	left = quell_quick_fitting(&config, 0, entry.length);
 	if (left) {
-		__u64 word = 0;
+		__u64 word = quell_peek_bytes(entry.name + quell_quick_tail_from(entry.length));
 
-		if (bpf_probe_read_kernel(&word, sizeof(word), entry.name + quell_quick_tail_from(entry.length)))
-			return false;
-		if (left & quell_quick_equal(&config, 0, quell_quick_tail(word, entry.length)))
+		if (!word || left & quell_quick_equal(&config, 0, quell_quick_tail(word, entry.length)))
 			return false;
 	}
 	/* The root of a mount has the name of where it is mounted. */
-	if (!quell_peek(typed, &root, &vfsmount->mnt_root) || dentry == root || entry.parent == dentry)
+	root = quell_peek(typed, &vfsmount->mnt_root);
+	if (dentry == root || entry.parent == dentry)
 		return false;
 	return quell_early_below(typed, entry.parent, root);
 }
@@ -124,37 +116,54 @@ static __always_inline bool quell_early_last(const bool typed, struct dentry *de
 /* Whether a name contradicts the values from `begin` on, of those in `left`; the answer is what is left. */
 static __always_inline __u32 quell_early_name(const __u32 begin, __u32 left, const struct quell_early_entry *entry)
 {
-	__u64 word = 0;
+	__u64 word;
 
 	left &= quell_quick_fitting(&config, begin, entry->length);
 	if (!left || !entry->length)
 		return left;
-	if (bpf_probe_read_kernel(&word, sizeof(word), entry->name))
-		return ~0U;
-	return left & quell_quick_equal(&config, begin, word);
+	word = quell_peek_bytes(entry->name);
+	return word ? left & quell_quick_equal(&config, begin, word) : ~0U;
 }
 
 /* A walk of so few steps is never too long for the whole one. */
 _Static_assert(QUELL_MAX_QUICK_STEPS * (QUELL_MAX_NAME_BYTES + 1) <= QUELL_MAX_STRING_BYTES, "no path of the early look is cut");
 
+/* Where a mount is mounted. */
+static __always_inline bool quell_early_above(struct mount *mount, struct mount **parent, struct dentry **mountpoint)
+{
+	struct {
+		struct mount *parent;
+		struct dentry *mountpoint;
+	} above = {};
+
+	if (QUELL_CASTS) {
+		*parent = mount->mnt_parent;
+		*mountpoint = mount->mnt_mountpoint;
+		return *parent && *mountpoint;
+	}
+	if (bpf_probe_read_kernel(&above, sizeof(above), __builtin_preserve_access_index(&mount->mnt_parent)))
+		return false;
+	*parent = above.parent;
+	*mountpoint = above.mountpoint;
+	return true;
+}
+
 /* Whether the first two names contradict every value. The walk is that of path.h, without the names. */
 static __always_inline bool quell_early_first(struct dentry *dentry, struct mount *mount)
 {
 	struct quell_early_entry first = {}, second = {};
-	struct dentry *root = 0;
+	struct dentry *root = quell_peek(QUELL_CASTS, &mount->mnt.mnt_root);
 
-	if (bpf_core_read(&root, sizeof(root), &mount->mnt.mnt_root))
+	if (!root)
 		return false;
 	for (__u32 step = 0; step < QUELL_MAX_QUICK_STEPS; step++) {
 		if (dentry == root) {
-			struct {
-				struct mount *parent;
-				struct dentry *mountpoint;
-			} above = {};
+			struct mount *parent = 0;
+			struct dentry *mountpoint = 0;
 
-			if (bpf_probe_read_kernel(&above, sizeof(above), __builtin_preserve_access_index(&mount->mnt_parent)))
+			if (!quell_early_above(mount, &parent, &mountpoint))
 				return false;
-			if (above.parent == mount) {
+			if (parent == mount) {
 				__u32 left;
 
 				/* The root has no name. */
@@ -165,14 +174,15 @@ static __always_inline bool quell_early_first(struct dentry *dentry, struct moun
 					left = quell_early_name(QUELL_MAX_QUICK, left, &second);
 				return !left;
 			}
-			mount = above.parent;
-			dentry = above.mountpoint;
-			if (bpf_core_read(&root, sizeof(root), &mount->mnt.mnt_root))
+			mount = parent;
+			dentry = mountpoint;
+			root = quell_peek(QUELL_CASTS, &mount->mnt.mnt_root);
+			if (!root)
 				return false;
 			continue;
 		}
 		second = first;
-		if (!quell_early_entry(false, dentry, &first) || first.parent == dentry)
+		if (!quell_early_entry(QUELL_CASTS, dentry, &first) || first.parent == dentry)
 			return false;
 		if (first.length - 1 >= QUELL_MAX_NAME_BYTES)
 			return false;
@@ -184,34 +194,48 @@ static __always_inline bool quell_early_first(struct dentry *dentry, struct moun
 /* A path, at which both are one behind the other. */
 static __always_inline bool quell_early_path(const bool typed, struct path *path)
 {
-	struct {
-		struct vfsmount *mnt;
-		struct dentry *dentry;
-	} both = {};
+	struct vfsmount *mnt;
+	struct dentry *dentry;
 
 	if (typed) {
-		both.mnt = path->mnt;
-		both.dentry = path->dentry;
-	} else if (bpf_probe_read_kernel(&both, sizeof(both), __builtin_preserve_access_index(&path->mnt))) {
-		return false;
+		mnt = path->mnt;
+		dentry = path->dentry;
+	} else {
+		struct {
+			struct vfsmount *mnt;
+			struct dentry *dentry;
+		} both = {};
+
+		if (bpf_probe_read_kernel(&both, sizeof(both), __builtin_preserve_access_index(&path->mnt)))
+			return false;
+		mnt = both.mnt;
+		dentry = both.dentry;
 	}
-	if (!both.mnt || !both.dentry)
+	if (!mnt || !dentry)
 		return false;
-	struct mount *mount = (void *)both.mnt - bpf_core_field_offset(struct mount, mnt);
+	struct mount *mount = quell_cast((__u64)mnt - bpf_core_field_offset(struct mount, mnt), config.cast_mount);
 	__u32 mounts = quell_early_mounts(mount);
 
 	if (mounts != QUELL_EARLY_MOUNTED)
 		return mounts == QUELL_EARLY_NO_PATH;
-	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, both.dentry, both.mnt) :
-						  quell_early_first(both.dentry, mount);
+	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, dentry, mnt) : quell_early_first(dentry, mount);
 }
 
 /* The file of a descriptor of the calling task; null where it is not found. */
 static __always_inline struct file *quell_early_file_of_fd(__u32 fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct files_struct *files = 0;
-	struct fdtable *table = 0;
+	struct task_struct *task = quell_cast(bpf_get_current_task(), config.cast_task);
+	struct files_struct *files = quell_peek(QUELL_CASTS, &task->files);
+	struct fdtable *table = quell_peek(QUELL_CASTS, &files->fdt);
+
+	if (QUELL_CASTS) {
+		struct file **files = table->fd;
+
+		/* A file's address and nothing else: the first member of a struct kiocb. */
+		return fd < table->max_fds ?
+			       ((struct kiocb *)quell_cast((__u64)(files + fd), config.cast_pointer))->ki_filp :
+			       0;
+	}
 	struct {
 		__u32 most;
 		__u32 reserved;
@@ -219,10 +243,8 @@ static __always_inline struct file *quell_early_file_of_fd(__u32 fd)
 	} open = {};
 	struct file *file = 0;
 
-	if (bpf_core_read(&files, sizeof(files), &task->files) || bpf_core_read(&table, sizeof(table), &files->fdt) ||
-	    bpf_probe_read_kernel(&open, sizeof(open), __builtin_preserve_access_index(&table->max_fds)))
-		return 0;
-	if (fd >= open.most || bpf_probe_read_kernel(&file, sizeof(file), open.files + fd))
+	if (bpf_probe_read_kernel(&open, sizeof(open), __builtin_preserve_access_index(&table->max_fds)) || fd >= open.most ||
+	    bpf_probe_read_kernel(&file, sizeof(file), open.files + fd))
 		return 0;
 	return file;
 }

@@ -23,15 +23,16 @@
 static __always_inline long quell_hook(quell_context *context)
 {
 	quell_count(calls);
-	if (config.agent_tgid && config.agent_tgid == bpf_get_current_pid_tgid() >> 32) {
-		quell_count(own);
-		return 0;
-	}
 #ifdef QUELL_OVERRIDES
 	quell_forget_refusal();
 #endif
+	/* Before it is asked whose call it is: whoever makes it, it matches nothing. */
 	if (quell_early_no(context)) {
 		quell_count(filter_rejected);
+		return 0;
+	}
+	if (config.agent_tgid && config.agent_tgid == bpf_get_current_pid_tgid() >> 32) {
+		quell_count(own);
 		return 0;
 	}
 	struct quell_call *call = quell_begin(context);

@@ -535,6 +535,8 @@
 #define QUELL_SOURCE_REGISTERS 3
 
 /* Hook flags */
+/* The helper that programs call for a cast: none that a kernel has. The agent makes calls of HookConfig's `cast` of it. */
+#define QUELL_CAST_CALL 20974
 /* Number of fault sites. */
 #define QUELL_FAULT_SITES 25
 /* Hook flag: pointers among the arguments are the caller's: a system call, or a probe of a program. */
@@ -974,8 +976,21 @@ struct quell_hook_config {
 	__u32 quick_type;
 	/* 1: the argument's type is the kernel's own, and what it points to is read by plain loads. */
 	__u32 quick_typed;
-	/* Zero. */
-	__u32 reserved;
+	/* The kernel's function by which pointers are cast (`bpf_rdonly_cast`), by its number among the kernel's types; 0: none is
+	 * cast, and the next six are not used. */
+	__u32 cast;
+	/* The structure of saved registers, by the same numbers, as are the next five. */
+	__u32 cast_registers;
+	/* That of a task. */
+	__u32 cast_task;
+	/* That of a mount. */
+	__u32 cast_mount;
+	/* That which the looked-at argument points to. */
+	__u32 cast_argument;
+	/* One that begins with a pointer to a file. */
+	__u32 cast_pointer;
+	/* One that begins with a number of eight bytes. */
+	__u32 cast_bytes;
 	/* Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does. */
 	__u32 quick_values;
 	/* Bit N: name N has just `quick_length` bytes, and not at least as many. */
@@ -990,7 +1005,7 @@ struct quell_hook_config {
 	/* Per name: the bits of the word that count. */
 	__u64 quick_mask[16];
 };
-_Static_assert(sizeof(struct quell_hook_config) == 928, "size of quell_hook_config");
+_Static_assert(sizeof(struct quell_hook_config) == 952, "size of quell_hook_config");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, operators) == 0, "offset of quell_hook_config.operators");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, types) == 8, "offset of quell_hook_config.types");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 16, "offset of quell_hook_config.hook");
@@ -1033,13 +1048,19 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, quick) == 576, "offs
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_index) == 580, "offset of quell_hook_config.quick_index");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_type) == 584, "offset of quell_hook_config.quick_type");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_typed) == 588, "offset of quell_hook_config.quick_typed");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 592, "offset of quell_hook_config.reserved");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 596, "offset of quell_hook_config.quick_values");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 600, "offset of quell_hook_config.quick_exact");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 604, "offset of quell_hook_config.quick_mounts");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_length) == 608, "offset of quell_hook_config.quick_length");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_word) == 672, "offset of quell_hook_config.quick_word");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mask) == 800, "offset of quell_hook_config.quick_mask");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast) == 592, "offset of quell_hook_config.cast");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_registers) == 596, "offset of quell_hook_config.cast_registers");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_task) == 600, "offset of quell_hook_config.cast_task");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_mount) == 604, "offset of quell_hook_config.cast_mount");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_argument) == 608, "offset of quell_hook_config.cast_argument");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_pointer) == 612, "offset of quell_hook_config.cast_pointer");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, cast_bytes) == 616, "offset of quell_hook_config.cast_bytes");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 620, "offset of quell_hook_config.quick_values");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 624, "offset of quell_hook_config.quick_exact");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 628, "offset of quell_hook_config.quick_mounts");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_length) == 632, "offset of quell_hook_config.quick_length");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_word) == 696, "offset of quell_hook_config.quick_word");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mask) == 824, "offset of quell_hook_config.quick_mask");
 
 /* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
  * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited`,

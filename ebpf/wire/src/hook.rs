@@ -185,6 +185,8 @@ codes! {
 }
 
 numbers! { FLAGS, "The rows for the C header.";
+    /// The helper that programs call for a cast: none that a kernel has. The agent makes calls of HookConfig's `cast` of it.
+    pub const CAST_CALL = 0x51ee;
     /// Number of fault sites.
     pub const FAULT_SITES = 25;
     /// Hook flag: pointers among the arguments are the caller's: a system call, or a probe of a program.
@@ -312,8 +314,21 @@ record! {
         pub quick_type: u32,
         /// 1: the argument's type is the kernel's own, and what it points to is read by plain loads.
         pub quick_typed: u32,
-        /// Zero.
-        pub reserved: u32,
+        /// The kernel's function by which pointers are cast (`bpf_rdonly_cast`), by its number among the kernel's types; 0: none is
+        /// cast, and the next six are not used.
+        pub cast: u32,
+        /// The structure of saved registers, by the same numbers, as are the next five.
+        pub cast_registers: u32,
+        /// That of a task.
+        pub cast_task: u32,
+        /// That of a mount.
+        pub cast_mount: u32,
+        /// That which the looked-at argument points to.
+        pub cast_argument: u32,
+        /// One that begins with a pointer to a file.
+        pub cast_pointer: u32,
+        /// One that begins with a number of eight bytes.
+        pub cast_bytes: u32,
         /// Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does.
         pub quick_values: u32,
         /// Bit N: name N has just `quick_length` bytes, and not at least as many.
@@ -385,7 +400,8 @@ record! {
         pub truncated: u64,
         /// Ended without a decision because a helper failed; the fault table says which.
         pub aborted: u64,
-        /// The agent's own calls, which no policy is applied to: it would report and kill itself.
+        /// The agent's own calls, which no policy is applied to: it would report and kill itself. Those that the early look sees to match
+        /// nothing are not told from others.
         pub own: u64,
         /// Calls refused: the program gave the kernel an error to return instead.
         pub refused: u64,

@@ -1,5 +1,6 @@
 //! Opens, specialises and loads one object per hook. With `attach.rs` and `link.rs`, the only file that knows the loader.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use libbpf_rs::{Object, OpenObject};
@@ -16,7 +17,7 @@ use super::shared::SharedMaps;
 use super::specialise::{self, SpecialiseError};
 pub use super::statistics::{HookStatistics, read as statistics_of};
 use super::types::KernelTypes;
-use super::{fill, verifier_log};
+use super::{constants, fill, verifier_log};
 use crate::policy::ast::HookPoint;
 use crate::selector::host_namespaces::{self, ResolveError};
 
@@ -147,7 +148,7 @@ pub fn load(
     let programs = Programs::of(hook, family);
     let mut open = settings
         .opening
-        .open(object, &constants, &|program| programs.have(program))
+        .open(&object, &constants, &|program| programs.have(program))
         .map_err(|source| LoadError::Open { call: call(), source })?;
     let (bound, log) = verifier_log::with_log(|| choose(&mut open, hook, family, &programs));
     bound.map_err(|error| refused("find the target", error, &log))?;
@@ -185,7 +186,7 @@ pub struct Given {
     /// Whose object it is.
     pub family: Family,
     /// The object.
-    pub object: &'static [u8],
+    pub object: Cow<'static, [u8]>,
     /// Bytes of its global `config`.
     pub constants: Vec<u8>,
 }
@@ -201,6 +202,12 @@ pub fn given(hook: &PlannedHook, settings: &Settings, types: &KernelTypes) -> Re
     let object = family::object(family, hook.event_buffer).ok_or_else(missing)?;
     let config = specialise::constants(hook, settings, types)
         .map_err(|source| LoadError::Constants { call: call(), source })?;
+    let object = match config.cast {
+        0 => Cow::Borrowed(object),
+        number => constants::with_casts(object, number)
+            .map_err(|source| LoadError::Open { call: call(), source: source.into() })?
+            .into(),
+    };
     Ok(Given { family, object, constants: specialise::bytes(&config) })
 }
 

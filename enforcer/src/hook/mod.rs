@@ -7,6 +7,7 @@ pub mod assessment;
 pub mod attach;
 pub mod buffer;
 mod choose;
+pub mod cast;
 pub mod constants;
 pub mod effect;
 mod enforcer;

@@ -1,12 +1,12 @@
 //! The constants of a hook as its mechanism needs them: what the plan leaves to whoever knows the running kernel.
 
 use quell_wire::WireRecord;
-use quell_wire::code::ArgType;
 use quell_wire::hook::{
     Convention, HOOK_COOKIES, HOOK_MONITOR, HOOK_RATE_LIMITS, HOOK_STACKS, HookConfig, TARGET_BYTES,
 };
 use quell_wire::limits::MAX_TARGETS;
 
+use super::cast;
 use super::load::Settings;
 use super::mechanism::{Mechanism, Target};
 use super::plan::PlannedHook;
@@ -73,20 +73,17 @@ pub(super) fn constants(
         _ => 0,
     };
     config.quick_typed = u32::from(is_typed(hook, types, &config)?);
+    cast::put(types, &mut config)?;
     config.quick_mounts = settings.initial_mounts;
     Ok(config)
 }
 
 /// Whether the verifier knows the type of the argument that the early look is at, so that plain loads read what it points to.
 fn is_typed(hook: &PlannedHook, types: &KernelTypes, config: &HookConfig) -> Result<bool, SpecialiseError> {
-    let structure = match ArgType::from_number(config.quick_type) {
-        _ if config.target_convention[0] != Convention::Function.number() => return Ok(false),
-        Some(ArgType::File) => "file",
-        Some(ArgType::Path) => "path",
-        Some(ArgType::LinuxBinprm) => "linux_binprm",
-        Some(ArgType::Kiocb) => "kiocb",
-        _ => return Ok(false),
-    };
+    if config.target_convention[0] != Convention::Function.number() {
+        return Ok(false);
+    }
+    let Some(structure) = cast::structure(config.quick_type) else { return Ok(false) };
     let position = usize::try_from(config.quick_index).unwrap_or(usize::MAX);
     let pointed_to = match (hook.mechanism, hook.targets.as_slice()) {
         (Mechanism::Lsm, [target]) => types.pointed_to(&format!("bpf_lsm_{}", target.symbol), position)?,

@@ -186,6 +186,15 @@ impl KernelTypes {
         Ok(*self.counted.get_or_init(|| counted))
     }
 
+    /// The type information as it stands in the kernel, by whose numbers the kernel itself knows its types; `None` where it describes
+    /// itself in a file alone.
+    ///
+    /// # Errors
+    /// When there is no type information.
+    pub fn own(&self) -> Result<Option<Rc<RawTypes>>, TypesError> {
+        if self.file.is_some() { Ok(None) } else { self.raw().map(Some) }
+    }
+
     /// Where a function begins.
     ///
     /// # Errors

@@ -47,6 +47,11 @@ impl Instruction {
         Self::new(ALU64 | libbpf_sys::BPF_ADD | BPF_K, register, 0, 0, number)
     }
 
+    /// `register = *(u64 *)(other + offset)`
+    pub(super) const fn load(register: u8, other: u8, offset: i16) -> Self {
+        Self::new(BPF_LDX | BPF_MEM | BPF_DW, register, other, offset, 0)
+    }
+
     /// `register = *(u32 *)(other)`
     pub(super) const fn read(register: u8, other: u8) -> Self {
         Self::new(BPF_LDX | BPF_MEM | BPF_W, register, other, 0, 0)

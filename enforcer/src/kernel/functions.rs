@@ -68,11 +68,9 @@ impl Functions {
         self.blacklisted.extend(names.map(str::to_owned));
     }
 
-    /// Adds `/sys/kernel/tracing/available_filter_functions`: what is not there cannot be traced.
-    pub fn add_traceable(&mut self, list: String, running: &Rc<RunningFunctions>) {
-        if let Some(traced) = Traced::new(list) {
-            self.untraceable = Names::Untraced(Rc::clone(running), Rc::new(traced));
-        }
+    /// Adds what the function tracer can take: the rest cannot be traced.
+    pub fn add_traceable(&mut self, traced: Traced, running: &Rc<RunningFunctions>) {
+        self.untraceable = Names::Untraced(Rc::clone(running), Rc::new(traced));
     }
 
     /// Adds `/sys/kernel/debug/error_injection/list`: `name<tab>kind of error` per line.
@@ -182,9 +180,9 @@ mod tests {
             "f0 T __x64_sys_write\nf0 T __ia32_sys_write\nf1 t in_module\t[ext4]\nf2 T notify_die\n";
         let running = Rc::new(RunningFunctions::of(Index::new(PLACES)));
         let mut functions = Functions::of_running_kernel(&running);
-        functions.add_traceable(String::new(), &running);
+        functions.add_traceable(Traced::of(String::new()), &running);
         assert!(functions.untraceable.is_empty());
-        functions.add_traceable("__ia32_sys_write\nin_module [ext4]\n".to_owned(), &running);
+        functions.add_traceable(Traced::of("__ia32_sys_write\nin_module [ext4]\n".to_owned()), &running);
         let recorded = functions.recorded(&["notify_", "__x64_sys_"]);
         assert_eq!(recorded.untraceable.iter().collect::<Vec<_>>(), ["notify_die"]);
     }

@@ -9,6 +9,7 @@ use super::feature::Feature;
 use super::functions::{FunctionAnswer, Functions};
 use super::modifiable::Modifiable;
 use super::running::RunningFunctions;
+use super::traced::Traced;
 use super::view::View;
 use super::{once, prototype, raw_types, state};
 use crate::policy::entry;
@@ -182,13 +183,7 @@ fn add_prototypes(
 }
 
 fn add_untraceable(facts: &mut KernelFacts) -> Result<(), ProbeError> {
-    let lists = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    // Without tracefs nothing is known to be untraceable; attaching will say so then.
-    if let Some(list) =
-        lists.iter().find_map(|folder| read(&format!("{folder}/available_filter_functions")).ok())
-    {
-        facts.functions.add_traceable(list, &running()?);
-    }
+    facts.functions.add_traceable(Traced::default(), &running()?);
     Ok(())
 }
 

@@ -78,6 +78,13 @@ impl RunningFunctions {
         }
     }
 
+    /// Whether the only function of this name is seen to have room for a call of the function tracer; no is no answer.
+    #[must_use]
+    pub fn is_seen_traceable(&self, name: &str) -> bool {
+        let lookup = self.lookup.as_ref().filter(|_| self.has_one_at_most(name));
+        lookup.is_some_and(|lookup| lookup.is_traceable(name))
+    }
+
     /// Where the functions of a name begin. Addresses that the kernel hides are left out.
     #[must_use]
     pub fn addresses(&self, name: &str) -> Vec<u64> {
@@ -164,6 +171,9 @@ mod tests {
             !asked.is_read(),
             "this kernel (Linux 5.16 or later is needed) was not asked about single names"
         );
+        // Both have room for it on every kernel, and the second one does not exist.
+        assert!(asked.is_seen_traceable("bpf_lsm_file_permission"));
+        assert!(!asked.is_seen_traceable("__x64_sys_no_such_call") && !asked.is_seen_traceable("vfs_write"));
         nobodys.into_iter().chain(["vfs_write"]).for_each(same);
         assert!(asked.is_read());
     }

@@ -4,28 +4,41 @@ use std::cell::OnceCell;
 
 use super::running::RunningFunctions;
 
+/// Where the list is; one of the folders may not be mounted.
+const LISTS: [&str; 2] = [
+    "/sys/kernel/tracing/available_filter_functions",
+    "/sys/kernel/debug/tracing/available_filter_functions",
+];
+
 /// The list: one name per line, of a module with it in brackets. Of functions with several names it has one, so that a name that is not
-/// there is told by its address.
-#[derive(Debug)]
+/// there is told by its address. Empty where the tracer is not there or not ready, which says of no function that it cannot be
+/// traced: attaching will say so then.
+#[derive(Debug, Default)]
 pub struct Traced {
-    list: String,
+    /// Read when it is first needed: the kernel writes it anew for every reader.
+    list: OnceCell<String>,
     /// Where the listed functions begin, sorted; the list of all symbols has to be read for it.
     addresses: OnceCell<Box<[u64]>>,
 }
 
 impl Traced {
-    /// Of this list. `None`: it is empty, as where the tracer is not there or not ready, which says of no function that it cannot be
-    /// traced.
+    /// Of this list.
     #[must_use]
-    pub fn new(list: String) -> Option<Self> {
-        (!list.trim().is_empty()).then(|| Self { list, addresses: OnceCell::new() })
+    pub fn of(list: String) -> Self {
+        Self { list: OnceCell::from(list), ..Self::default() }
     }
 
     /// Whether the tracer cannot take any function of this name.
     #[must_use]
     pub fn lacks(&self, name: &str, running: &RunningFunctions) -> bool {
+        if self.list.get().is_none() && running.is_seen_traceable(name) {
+            return false;
+        }
         // Of a few names, before the list of all symbols is read.
         if !running.is_read() && self.names().any(|listed| listed == name) {
+            return false;
+        }
+        if self.list().trim().is_empty() {
             return false;
         }
         let addresses = self.addresses(running);
@@ -34,8 +47,14 @@ impl Traced {
             && running.addresses(name).iter().all(|address| addresses.binary_search(address).is_err())
     }
 
+    fn list(&self) -> &str {
+        self.list.get_or_init(|| {
+            LISTS.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default()
+        })
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.list.lines().filter_map(|line| line.split_ascii_whitespace().next())
+        self.list().lines().filter_map(|line| line.split_ascii_whitespace().next())
     }
 
     fn addresses(&self, running: &RunningFunctions) -> &[u64] {
@@ -60,7 +79,7 @@ mod tests {
     #[test]
     fn what_is_listed_under_another_name_of_its_can_be_traced() {
         let running = RunningFunctions::of(Index::new(PLACES));
-        let traced = Traced::new("__ia32_sys_write\nin_module [ext4]\n".to_owned()).unwrap();
+        let traced = Traced::of("__ia32_sys_write\nin_module [ext4]\n".to_owned());
         let lacks = |name: &str| traced.lacks(name, &running);
         assert_eq!(["__x64_sys_write", "__ia32_sys_write", "in_module"].map(lacks), [false; 3]);
         assert!(lacks("notify_die"));
@@ -68,9 +87,10 @@ mod tests {
 
     #[test]
     fn an_empty_list_and_hidden_addresses_say_of_nothing_that_it_cannot_be_traced() {
-        assert!(Traced::new("\n".to_owned()).is_none());
+        let running = RunningFunctions::of(Index::new(PLACES));
+        assert!(!Traced::of("\n".to_owned()).lacks("notify_die", &running));
         let hidden = RunningFunctions::of(Index::new("0 T __x64_sys_write\n0 T notify_die\n"));
-        let traced = Traced::new("__x64_sys_write\n".to_owned()).unwrap();
+        let traced = Traced::of("__x64_sys_write\n".to_owned());
         assert!(!traced.lacks("notify_die", &hidden));
     }
 }

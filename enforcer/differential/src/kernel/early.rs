@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use quell::hook::types::KernelTypes;
 use quell_wire::code::{ArgStatus, Subject};
 use quell_wire::hook::Quick;
 
@@ -47,6 +48,7 @@ pub(super) fn look_at(walk: &Evaluator, files: &[OwnedFd]) -> Result<Vec<String>
         all.push(Walked { descriptor, status, path, mode });
     }
     let mut wrong = Vec::new();
+    let types = KernelTypes::new(None);
     let mut said = [(Quick::Last, 0_usize, 0_usize), (Quick::First, 0, 0)];
     for (operator, value) in values(&all) {
         let text = policy(operator, &value);
@@ -56,7 +58,7 @@ pub(super) fn look_at(walk: &Evaluator, files: &[OwnedFd]) -> Result<Vec<String>
         else {
             continue;
         };
-        let (early, loaded) = (Evaluator::load_early(&prepared.compiled)?, Loaded::new(&prepared));
+        let (early, loaded) = (Evaluator::load_early(&prepared.compiled, &types)?, Loaded::new(&prepared));
         let mut processor = Processor::default();
         for file in &all {
             let answer = processor.decide(&loaded, &observed(file));

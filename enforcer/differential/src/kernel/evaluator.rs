@@ -4,8 +4,9 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use libbpf_rs::btf::types::{MemberAttr, Struct};
 use libbpf_rs::{MapCore, MapFlags, Object, ObjectBuilder, OpenObject, ProgramInput};
-use quell::hook::fill;
-use quell::hook::verifier_log;
+use quell::hook::constants::{self, ObjectError};
+use quell::hook::types::{KernelTypes, TypesError};
+use quell::hook::{cast, fill, verifier_log};
 use quell::selector::compile::CompiledHook;
 use quell_bpf::{
     EARLY_ENTRY, EVALUATE_ENTRY, EVALUATE_OBJECT, EVALUATE_STAGES, EVENT_MAP, RATE_MAP, READ_ENTRY,
@@ -43,6 +44,12 @@ pub enum KernelError {
         /// The end of the verifier's log.
         log: String,
     },
+    /// The kernel does not describe its types.
+    #[error(transparent)]
+    Types(#[from] TypesError),
+    /// The object could not be read.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// The object is not what this program was built for.
     #[error("the object has no {0}")]
     Incomplete(&'static str),
@@ -79,7 +86,8 @@ pub struct Evaluator {
 }
 
 fn open(config: &HookConfig, programs: &[&str]) -> Result<OpenObject, KernelError> {
-    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(&EVALUATE_OBJECT));
+    let object = constants::with_casts(&EVALUATE_OBJECT, config.cast)?;
+    let (opened, log) = verifier_log::with_log(|| ObjectBuilder::default().open_memory(&object));
     let mut open = opened.map_err(refused("open the object", &log))?;
     for mut program in open.progs_mut() {
         let wanted = programs.iter().any(|name| program.name() == *name);
@@ -183,8 +191,10 @@ impl Evaluator {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn load_early(compiled: &CompiledHook) -> Result<Self, KernelError> {
-        load(open(&compiled.config, &[EARLY_ENTRY])?)
+    pub fn load_early(compiled: &CompiledHook, types: &KernelTypes) -> Result<Self, KernelError> {
+        let mut config = compiled.config.clone();
+        cast::put(types, &mut config)?;
+        load(open(&config, &[EARLY_ENTRY])?)
     }
 
     fn fill_stages(&self) -> Result<(), KernelError> {

@@ -183,7 +183,7 @@ fn second(prepared: &Prepared, types: &aya::Btf, hook: &PlannedHook, named: &Nam
     let programs = Programs::of(hook, given.family);
     let wanted = Wanted {
         family: Some(given.family),
-        object: given.object,
+        object: &given.object,
         constants: &given.constants,
         constants_in_code: prepared.opening().constants_in_code,
         sizes: fill::sizes(hook),

@@ -37,49 +37,75 @@ pub(super) fn replace(section: &mut Section<'_>, constants: &[u8], outcome: &mut
     let states = states(section, constants);
     for (at, state) in states.iter().enumerate() {
         let (Some(state), Some(instruction)) = (state, section.code.get(at).copied()) else { continue };
-        if section.relocated.contains(&at) {
-            continue;
-        }
-        match instruction.kind() {
-            Kind::Load { bytes } => match state.register(instruction.from()) {
-                Value::Constants(start) => {
-                    let offset = start + i64::from(instruction.offset);
-                    let Some((value, place)) = constant(constants, offset, bytes) else {
-                        outcome.unseen += 1;
-                        continue;
-                    };
-                    match instruction.loading(value) {
-                        Some(number) => {
-                            outcome.loads += 1;
-                            put(section.code, at, number);
-                        }
-                        None => {
-                            outcome.left.insert(place);
-                        }
-                    }
-                }
-                Value::Somewhere => outcome.unseen += 1,
-                _ => {}
-            },
-            Kind::Compute { operation, .. } if operation != Operation::Move => {
-                let mut after = State::clone(state);
-                step(section, at, instruction, constants, &mut after);
-                if let Value::Number { value, ours: true } = after.register(instruction.to())
-                    && let Some(number) = instruction.loading(value)
-                {
-                    outcome.computations += 1;
-                    put(section.code, at, number);
-                }
+        match instead(section, at, instruction, constants, state) {
+            Instead::Load(number) => {
+                outcome.loads += 1;
+                put(section.code, at, number);
             }
-            // An address that is kept elsewhere than on the stack, or by halves.
-            Kind::Store { register: true, bytes, .. }
-                if state.register(instruction.from()).may_point_at_constants()
-                    && (bytes < 8 || !matches!(state.register(instruction.to()), Value::Stack(_))) =>
-            {
-                outcome.unseen += 1;
+            Instead::Computation(number) => {
+                outcome.computations += 1;
+                put(section.code, at, number);
             }
-            _ => {}
+            Instead::Left(place) => {
+                outcome.left.insert(place);
+            }
+            Instead::Unseen => outcome.unseen += 1,
+            Instead::Same => {}
         }
+    }
+}
+
+/// What stands in the place of an instruction whose constants are known.
+enum Instead {
+    /// A number, for a load.
+    Load(Instruction),
+    /// A number, for a computation.
+    Computation(Instruction),
+    /// The same load, of this place and so many bytes: no single instruction has such a number.
+    Left((usize, usize)),
+    /// It may read constants; which, is not seen.
+    Unseen,
+    /// What it was.
+    Same,
+}
+
+fn instead(
+    section: &Section<'_>,
+    at: usize,
+    instruction: Instruction,
+    constants: &[u8],
+    state: &State,
+) -> Instead {
+    if section.relocated.contains(&at) {
+        return Instead::Same;
+    }
+    match instruction.kind() {
+        Kind::Load { bytes } => match state.register(instruction.from()) {
+            Value::Constants(start) => {
+                let offset = start + i64::from(instruction.offset);
+                let Some((value, place)) = constant(constants, offset, bytes) else { return Instead::Unseen };
+                instruction.loading(value).map_or(Instead::Left(place), Instead::Load)
+            }
+            Value::Somewhere => Instead::Unseen,
+            _ => Instead::Same,
+        },
+        Kind::Compute { operation, .. } if operation != Operation::Move => {
+            let mut after = State::clone(state);
+            step(section, at, instruction, constants, &mut after);
+            let known = match after.register(instruction.to()) {
+                Value::Number { value, ours: true } => instruction.loading(value),
+                _ => None,
+            };
+            known.map_or(Instead::Same, Instead::Computation)
+        }
+        // An address that is kept elsewhere than on the stack, or by halves.
+        Kind::Store { register: true, bytes, .. }
+            if state.register(instruction.from()).may_point_at_constants()
+                && (bytes < 8 || !matches!(state.register(instruction.to()), Value::Stack(_))) =>
+        {
+            Instead::Unseen
+        }
+        _ => Instead::Same,
     }
 }
 
@@ -89,13 +115,30 @@ fn put(code: &mut [Instruction], at: usize, instruction: Instruction) {
     }
 }
 
-/// The instructions that something gets to, with which way a branch goes where the constants decide that.
-pub(super) fn reached(section: &Section<'_>, constants: &[u8]) -> Vec<(usize, Option<bool>)> {
+/// An instruction that something gets to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Which one.
+    pub(super) at: usize,
+    /// The same, or the number that it loads or computes.
+    pub(super) instruction: Instruction,
+    /// Which way a branch goes, where the constants decide that.
+    pub(super) decided: Option<bool>,
+}
+
+/// The instructions that something gets to.
+pub(super) fn reached(section: &Section<'_>, constants: &[u8]) -> Vec<Reached> {
     let states = states(section, constants);
-    let reached = states.iter().enumerate().filter_map(|(at, state)| Some((at, state.as_deref()?)));
-    reached
-        .map(|(at, state)| {
-            (at, section.code.get(at).and_then(|instruction| decided(section, at, *instruction, state)))
+    let known = states.iter().zip(section.code.iter().copied()).enumerate();
+    known
+        .filter_map(|(at, (state, instruction))| {
+            let state = state.as_deref()?;
+            let decided = decided(section, at, instruction, state);
+            let instruction = match instead(section, at, instruction, constants, state) {
+                Instead::Load(number) | Instead::Computation(number) => number,
+                _ => instruction,
+            };
+            Some(Reached { at, instruction, decided })
         })
         .collect()
 }
@@ -165,7 +208,7 @@ fn decided(section: &Section<'_>, at: usize, instruction: Instruction, state: &S
 }
 
 /// The next instruction, and the other one that a branch may go to.
-fn successors(at: usize, instruction: Instruction) -> (Option<usize>, Option<usize>) {
+pub(super) fn successors(at: usize, instruction: Instruction) -> (Option<usize>, Option<usize>) {
     let target = at.checked_add_signed(isize::from(instruction.offset) + 1);
     match instruction.kind() {
         Kind::LoadWide => (Some(at + 2), None),

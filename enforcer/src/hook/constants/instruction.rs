@@ -1,5 +1,7 @@
 //! One instruction of a program, taken apart: what the search for constants has to know, and nothing more.
 
+use quell_wire::hook::CAST_CALL;
+
 /// Bytes of an instruction.
 pub(super) const SIZE: usize = 8;
 
@@ -12,6 +14,8 @@ const LOAD_WIDE: u8 = 0x18;
 const JUMP: u8 = 0x05;
 const MOVE_64: u8 = 0xb7;
 const MOVE_32: u8 = 0xb4;
+/// The source register of a call of a function of the kernel: 2, in the upper half.
+const FUNCTION_OF_THE_KERNEL: u8 = 0x20;
 
 /// An instruction as it lies in the object (kernel documentation, "BPF Instruction Set Architecture").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +152,25 @@ impl Instruction {
             6 => matches!(self.code >> 4, 0 | 8 | 9 | 14 | 15),
             _ => false,
         }
+    }
+
+    /// Whether its result has nothing to do with what was in its register: it moves.
+    pub(super) fn replaces(self) -> bool {
+        matches!(self.kind(), Kind::Compute { operation: Operation::Move, .. })
+    }
+
+    /// Whether it calls something.
+    #[cfg(test)]
+    pub(super) fn calls(self) -> bool {
+        self.kind() == Kind::Call
+    }
+
+    /// A call of a function of the kernel (`BPF_PSEUDO_KFUNC_CALL`) by its number among the kernel's types, where it is a call of the
+    /// helper that stands for it.
+    pub(super) fn casting(self, number: u32) -> Option<Self> {
+        let stands_for_it =
+            self.kind() == Kind::Call && self.from() == 0 && self.number == CAST_CALL.cast_signed();
+        stands_for_it.then_some(Self { registers: FUNCTION_OF_THE_KERNEL, number: number.cast_signed(), ..self })
     }
 
     /// Whether it calls another function of the object (`BPF_PSEUDO_CALL`).

@@ -7,18 +7,21 @@
 //! changes, and no instruction moves, so that whatever describes the instructions stays right. What follows then, such as a
 //! branch that is never taken, every verifier from 5.3 on finds out by itself.
 
+mod cast;
 mod flow;
 mod instruction;
 mod object;
 mod prune;
 mod shrink;
 mod state;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow::Section;
 use instruction::{Instruction, SIZE};
 
+pub use cast::with_casts;
 pub use flow::Outcome;
 pub use object::ObjectError;
 pub(super) use object::fitted;

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::flow::{self, Section};
+use super::flow::{self, Reached, Section};
 use super::instruction::{Instruction, Kind};
+use super::unused;
 
 /// What is left of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,18 +31,19 @@ pub(super) fn prune(section: &Section<'_>, wanted: &BTreeSet<usize>, constants: 
         }
     }
     let found = Section { entries: wanted, code: &mut code.clone(), ..*section };
-    for (at, decided) in flow::reached(&found, constants) {
-        let instruction = code.get_mut(at)?;
+    let mut reached = Vec::new();
+    for Reached { at, instruction, decided } in flow::reached(&found, constants) {
+        reached.push(at);
         if instruction.is_of_later_kernels() || instruction.calls_a_function_of_the_object() {
             return None;
         }
         *stays.get_mut(at)? = decided != Some(false);
-        if decided == Some(true) {
-            *instruction = instruction.taken();
-        } else if instruction.kind() == Kind::LoadWide {
+        *code.get_mut(at)? = if decided == Some(true) { instruction.taken() } else { instruction };
+        if instruction.kind() == Kind::LoadWide {
             *stays.get_mut(at + 1)? = true;
         }
     }
+    unused::leave_out(&code, &mut stays, &reached, wanted);
     let places = places(&stays);
     let moved = code.iter().enumerate().filter(|(at, _)| stays.get(*at) == Some(&true));
     let code = moved.map(|(at, instruction)| renumbered(at, *instruction, &places)).collect::<Option<_>>()?;

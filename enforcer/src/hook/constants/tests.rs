@@ -74,8 +74,9 @@ fn pruned(program: &[Instruction], wanted: &BTreeSet<usize>, constants: &[u8]) -
 /// What a helper leaves in the memory that it is given the address of.
 const WRITTEN: u8 = 0x5a;
 
-/// Runs a program; gives registers 0 to 9 at its end. A call is of a helper that fills up to 23 bytes at register 1. It ends at the twentieth backward jump.
-fn run(program: &[Instruction], constants: &[u8]) -> [u64; 10] {
+/// Runs a program; gives registers 0 to 9 at its end, and whether it came there: it is ended at the twentieth backward jump. A call is of a
+/// helper that fills up to 23 bytes at register 1.
+fn run(program: &[Instruction], constants: &[u8]) -> ([u64; 10], bool) {
     use instruction::{Kind, Operation};
 
     let mut registers = [0_u64; 11];
@@ -117,6 +118,7 @@ fn run(program: &[Instruction], constants: &[u8]) -> [u64; 10] {
             Kind::Compute { operation, wide, .. } if operation != Operation::Other => {
                 registers[to] = operation.result(wide, registers[to], operand).unwrap_or(5);
             }
+            Kind::Compute { .. } => registers[to] = 13,
             Kind::Call => {
                 let start = usize::try_from(registers[1].wrapping_sub(STACK_AT)).unwrap_or(usize::MAX);
                 let length = usize::try_from(registers[2] % 24).unwrap();
@@ -137,11 +139,17 @@ fn run(program: &[Instruction], constants: &[u8]) -> [u64; 10] {
         // No verifier lets a program run for ever.
         back += usize::from(next <= at);
         if back == 20 {
-            break;
+            return (registers[..10].try_into().unwrap(), false);
         }
         at = next;
     }
-    registers[..10].try_into().unwrap()
+    (registers[..10].try_into().unwrap(), true)
+}
+
+/// What a program returns, if it comes to its end.
+fn returned(program: &[Instruction], constants: &[u8]) -> Option<u64> {
+    let ([returned, ..], ended) = run(program, constants);
+    ended.then_some(returned)
 }
 
 /// One or two instructions, the second of a wide load being empty.
@@ -182,7 +190,8 @@ fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
     ]
 }
 
-/// A program that ends, and whose jumps stay in it and go past the second half of wide loads.
+/// A program that ends, whose jumps stay in it and go past the second half of wide loads. What it returns is made of every register
+/// and of its stack.
 fn program() -> impl Strategy<Value = Vec<Instruction>> {
     prop::collection::vec(instructions(), 1..40).prop_map(|groups| {
         let mut starts = Vec::new();
@@ -192,6 +201,12 @@ fn program() -> impl Strategy<Value = Vec<Instruction>> {
             flat.extend(group);
         }
         starts.push(flat.len());
+        for from in 1..4 {
+            flat.extend([code(0x27, 0, 0, 0, 31), code(0x0f, 0, from, 0, 0)]);
+        }
+        for place in [-8, -16] {
+            flat.extend([code(0x79, 1, 10, place, 0), code(0x27, 0, 0, 0, 31), code(0x0f, 0, 1, 0, 0)]);
+        }
         flat.push(code(0x95, 0, 0, 0, 0));
         let branches = flat.iter_mut().enumerate().filter(|(_, one)| one.kind() == instruction::Kind::Branch);
         for (at, one) in branches {
@@ -220,7 +235,7 @@ proptest! {
     fn a_program_computes_the_same_without_what_its_constants_rule_out(program in program()) {
         let constants = config();
         let pruned = pruned(&program, &[0].into(), &constants).code;
-        prop_assert_eq!(run(&program, &constants), run(&pruned, &constants));
+        prop_assert_eq!(returned(&program, &constants), returned(&pruned, &constants));
         prop_assert!(pruned.len() <= program.len());
     }
 
@@ -286,20 +301,61 @@ fn what_a_helper_writes_to_the_stack_is_no_longer_a_number() {
     assert_eq!((outcome.loads, outcome.computations, outcome.unseen), (1, 0, 0));
 }
 
-/// `r2 = config.flags; if r2 & 2 goto +2; r3 = 1; exit; r3 = 2; exit`: bit 1 is not set.
+/// `r2 = config.flags; if r2 & 2 goto +2; r0 = 1; exit; r0 = 2; exit`: bit 1 is not set.
 fn branching() -> Vec<Instruction> {
     let exit = code(0x95, 0, 0, 0, 0);
     let head = [code(0x18, 1, 0, 0, 0), code(0, 0, 0, 0, 0), code(0x61, 2, 1, 20, 0), code(0x45, 2, 0, 2, 2)];
-    [head.as_slice(), &[code(0xb7, 3, 0, 0, 1), exit, code(0xb7, 3, 0, 0, 2), exit]].concat()
+    [head.as_slice(), &[code(0xb7, 0, 0, 0, 1), exit, code(0xb7, 0, 0, 0, 2), exit]].concat()
 }
 
 #[test]
 fn a_branch_that_the_constants_decide_is_gone_and_so_is_the_way_that_is_never_taken() {
     let program = branching();
     let left = pruned(&program, &[0].into(), &config());
-    assert_eq!(left.code, [&program[..3], &program[4..6]].concat());
-    assert_eq!(left.places, [0, 1, 2, 3, 3, 4, 5, 5, 5]);
-    assert_eq!(left.stays, [true, true, true, false, true, true, false, false]);
+    // Nor is the constant there that was looked at. The address stays, as the first instruction.
+    assert_eq!(left.code, [&program[..2], &program[4..6]].concat());
+    assert_eq!(left.places, [0, 1, 2, 2, 2, 3, 4, 4, 4]);
+    assert_eq!(left.stays, [true, true, false, false, true, true, false, false]);
+}
+
+#[test]
+fn what_nothing_uses_is_gone_and_what_a_call_a_store_or_a_branch_uses_is_not() {
+    let program = [
+        code(0xb7, 6, 0, 0, 1),
+        // Used by nobody, and by the next one, which is used by nobody.
+        code(0xb7, 7, 0, 0, 2),
+        code(0x0f, 8, 7, 0, 0),
+        // Given to a helper, written to the stack, compared.
+        code(0xb7, 1, 0, 0, 3),
+        code(0x85, 0, 0, 0, 4),
+        code(0xb7, 2, 0, 0, 4),
+        code(0x7b, 10, 2, -8, 0),
+        code(0x15, 0, 0, 1, 5),
+        code(0xb7, 9, 0, 0, 6),
+        // Jumps to the next instruction.
+        code(0x05, 0, 0, 0, 0),
+        code(0xbf, 0, 6, 0, 0),
+        code(0x95, 0, 0, 0, 0),
+    ];
+    let left = pruned(&program, &[0].into(), &config());
+    let kept: Vec<usize> = (0..program.len()).filter(|at| left.stays[*at]).collect();
+    assert_eq!(kept, [0, 3, 4, 5, 6, 7, 10, 11]);
+    assert_eq!(returned(&left.code, &config()), Some(1));
+}
+
+#[test]
+fn what_the_next_turn_of_a_loop_uses_stays() {
+    let program = [
+        code(0xb7, 6, 0, 0, 0),
+        code(0xb7, 7, 0, 0, 0),
+        code(0x0f, 6, 7, 0, 0),
+        code(0xb7, 7, 0, 0, 9),
+        code(0x85, 0, 0, 0, 4),
+        code(0x15, 0, 0, -4, 4),
+        code(0xbf, 0, 6, 0, 0),
+        code(0x95, 0, 0, 0, 0),
+    ];
+    assert_eq!(pruned(&program, &[0].into(), &config()).code, program);
 }
 
 #[test]
@@ -311,9 +367,9 @@ fn what_an_addition_to_memory_gives_back_decides_no_branch() {
         code(0xb7, 2, 0, 0, 0),
         fetch,
         code(0x15, 2, 0, 2, 0),
-        code(0xb7, 3, 0, 0, 1),
+        code(0xb7, 0, 0, 0, 1),
         exit,
-        code(0xb7, 3, 0, 0, 2),
+        code(0xb7, 0, 0, 0, 2),
         exit,
     ];
     assert_eq!(pruned(&program, &[0].into(), &config()).code, program);
@@ -339,7 +395,7 @@ fn a_program_that_is_not_wanted_stays_as_it_is() {
     let program = [branching(), branching()].concat();
     let left = pruned(&program, &[8].into(), &config());
     assert_eq!(left.code[..8], program[..8]);
-    assert_eq!(left.code.len(), 13);
+    assert_eq!(left.code.len(), 12);
 }
 
 #[rstest]
