@@ -97,7 +97,7 @@ static __always_inline bool quell_early_last(const bool typed, struct dentry *de
 	struct dentry *root;
 	__u32 left;
 
-	if (!quell_early_entry(typed, dentry, &entry) || entry.length - 1 >= QUELL_MAX_NAME_BYTES)
+	if (!quell_early_entry(typed, dentry, &entry) || (__u64)entry.length - 1 >= QUELL_MAX_NAME_BYTES)
 		return false;
 	left = quell_quick_fitting(&config, 0, entry.length);
 	if (left) {
@@ -184,7 +184,7 @@ static __always_inline bool quell_early_first(struct dentry *dentry, struct moun
 		second = first;
 		if (!quell_early_entry(QUELL_CASTS, dentry, &first) || first.parent == dentry)
 			return false;
-		if (first.length - 1 >= QUELL_MAX_NAME_BYTES)
+		if ((__u64)first.length - 1 >= QUELL_MAX_NAME_BYTES)
 			return false;
 		dentry = first.parent;
 	}

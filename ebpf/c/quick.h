@@ -16,12 +16,15 @@ static __always_inline __u64 quell_quick_fits(const volatile struct quell_hook_c
 	return quell_less(length, config->quick_length[i]) ^ 1;
 }
 
-/* The values, a bit each, that a name of `length` bytes leaves. Those of second names are behind those of first ones. */
+/* The values, a bit each, that a name of `length` bytes leaves. Those of second names are behind those of first ones. One value alone
+ * is compared by a branch, which is cheaper and leaves the verifier two ways, where several would leave it two for each. */
 static __always_inline __u32 quell_quick_fitting(const volatile struct quell_hook_config *config, const __u32 begin,
 						 __u64 length)
 {
 	__u64 fitting = 0;
 
+	if (config->quick_values == 1 && (config->quick_exact >> begin) & 1)
+		return length == config->quick_length[begin];
 #pragma unroll
 	for (__u32 i = 0; i < QUELL_MAX_QUICK; i++) {
 		if (i >= config->quick_values)

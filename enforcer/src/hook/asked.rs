@@ -37,20 +37,20 @@ fn add_hook(asked: &mut Asked, hook: &Hook, refuses: bool, functions: &Functions
         let entries = syscall::entries(function, every_abi, syscall::highest_argument(hook), functions);
         entries.targets.into_iter().map(|target| target.symbol).collect::<Vec<_>>()
     };
-    let (targets, by_trampoline) = match &hook.point {
-        HookPoint::Kprobe { function, every_abi, .. } => (entries(function, *every_abi), refuses),
-        // Served by a trampoline, and for a system call at all of its entries.
-        HookPoint::Fentry { function, syscall, .. } => (entries(function, *syscall), true),
+    let targets = match &hook.point {
+        HookPoint::Kprobe { function, every_abi, .. } => entries(function, *every_abi),
+        // For a system call at all of its entries.
+        HookPoint::Fentry { function, syscall, .. } => entries(function, *syscall),
         HookPoint::Lsm { hook } => {
             // Where no program can be at the hook itself, one takes the place of the function that asks it.
             let function = pairs::of_hook(hook).map(|pair| pair.function.to_owned());
             asked.replaced.extend(function.clone());
-            (function.into_iter().collect(), true)
+            function.into_iter().collect()
         }
-        HookPoint::Functions { .. } => (Vec::new(), true),
-        HookPoint::Tracepoint { .. } | HookPoint::Uprobe { .. } | HookPoint::Usdt { .. } => {
-            (Vec::new(), false)
-        }
+        HookPoint::Functions { .. }
+        | HookPoint::Tracepoint { .. }
+        | HookPoint::Uprobe { .. }
+        | HookPoint::Usdt { .. } => Vec::new(),
     };
     // Of a hook that only kills, the plan says whether its calls could be refused instead, there or elsewhere.
     if refuses || hook.selectors.iter().any(Selector::enforces) {
@@ -60,7 +60,6 @@ fn add_hook(asked: &mut Asked, hook: &Hook, refuses: bool, functions: &Functions
     }
     asked.named.extend(targets);
     asked.together |= matches!(hook.point, HookPoint::Functions { .. });
-    asked.traced |= by_trampoline;
 }
 
 #[cfg(test)]
@@ -86,7 +85,7 @@ mod tests {
     fn a_hook_that_only_watches_needs_prototypes_alone() {
         let asked = asked("  kprobes:\n  - call: security_file_open\n    syscall: false\n");
         assert_eq!(names(&asked.named), ["security_file_open"]);
-        assert!(asked.replaced.is_empty() && !asked.traced);
+        assert!(asked.replaced.is_empty());
     }
 
     #[test]
@@ -99,7 +98,6 @@ mod tests {
             names(&asked.replaced),
             ["__ia32_sys_write", "__x64_sys_write", "security_file_permission"]
         );
-        assert!(!asked.traced);
     }
 
     #[test]
@@ -112,7 +110,6 @@ mod tests {
             names(&asked.replaced),
             ["__ia32_sys_write", "__x64_sys_write", "security_file_permission"]
         );
-        assert!(asked.traced);
     }
 
     #[test]
@@ -127,6 +124,5 @@ mod tests {
     fn a_hook_of_security_modules_asks_about_the_function_behind_it_whatever_its_name() {
         let asked = asked("  lsmhooks:\n  - hook: bprm_check_security\n");
         assert_eq!(names(&asked.replaced), ["security_bprm_check"]);
-        assert!(asked.traced);
     }
 }

@@ -118,12 +118,7 @@ pub(super) fn choose(hook: &Hook, need: Need, facts: &KernelFacts) -> Result<Cho
             let served = if need.refuses {
                 refusing(function, &entries.targets, hook, need, facts, REFUSING)?
             } else {
-                vec![Served {
-                    mechanism: Mechanism::Kprobe,
-                    targets: entries.targets,
-                    arguments: None,
-                    call: None,
-                }]
+                watching(hook, need, entries.targets, facts)
             };
             Ok(Choice { served, open: entries.open })
         }
@@ -169,6 +164,34 @@ pub(super) fn choose(hook: &Hook, need: Need, facts: &KernelFacts) -> Result<Cho
         HookPoint::Uprobe { .. } => one(plain(Mechanism::Uprobe, hook.point.target(), Convention::Function)),
         HookPoint::Usdt { .. } => one(plain(Mechanism::Usdt, hook.point.target(), Convention::StaticProbe)),
     }
+}
+
+/// Programs that see the calls of these functions and refuse none. A trampoline's takes a tenth of the instructions that a kprobe takes by
+/// itself; the kernel skips it where it is under way on the same CPU already, which is never where nothing is preempted, and
+/// oftener than a kprobe where something is (docs/decisions/0023-plain-loads-and-trampolines.md).
+fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) -> Vec<Served> {
+    let leaves_notes = |selector: &Selector| {
+        selector.actions.iter().any(|action| matches!(action, Action::NotifyEnforcer(_)))
+    };
+    let takes_it = facts.feature(Feature::Unpreempted) == Answer::Present
+        && !need.returns
+        && !hook.selectors.iter().any(leaves_notes)
+        && targets.iter().all(|target| is_given_words(target, highest_argument(hook), facts));
+    let by_trampoline = takes_it.then(|| trampolines(Mechanism::Fentry, &targets, facts).ok()).flatten();
+    by_trampoline.unwrap_or_else(|| {
+        vec![Served { mechanism: Mechanism::Kprobe, targets, arguments: None, call: None }]
+    })
+}
+
+/// Whether a trampoline at a function is known to have all arguments that a hook looks at, a word each.
+fn is_given_words(target: &Target, highest: Option<u8>, facts: &KernelFacts) -> bool {
+    if target.convention != Convention::Function {
+        return true;
+    }
+    let PrototypeAnswer::Known(prototype) = facts.prototype(&target.symbol) else { return false };
+    let parameters = &prototype.parameters;
+    !parameters.contains(&Parameter::Other)
+        && highest.is_none_or(|highest| usize::from(highest) < parameters.len())
 }
 
 /// Ways to refuse, the best first.

@@ -75,6 +75,7 @@ impl Asker {
                 "/sys/kernel/tracing/uprobe_events",
                 "/sys/kernel/debug/tracing/uprobe_events",
             ]),
+            Feature::Unpreempted => super::preemption::is_absent(),
             Feature::ActiveBpfLsm => match super::state::security_modules() {
                 Ok(active) if active.iter().any(|name| name == "bpf") => Answer::Present,
                 Ok(_) => Answer::Absent,

@@ -45,6 +45,9 @@ pub enum Feature {
     FrozenConstants,
     /// Memory of programs and maps is charged to cgroups (Linux 5.11) and no longer to the limit of locked memory.
     MemcgAccounting,
+    /// Nothing preempts what runs in the kernel (`CONFIG_PREEMPT_NONE`, `CONFIG_PREEMPT_VOLUNTARY`, or a kernel that can choose and has
+    /// chosen so), so that no two tasks are in the same program on one CPU.
+    Unpreempted,
 }
 
 impl Feature {
@@ -69,6 +72,7 @@ impl Feature {
         Self::BootClock,
         Self::FrozenConstants,
         Self::MemcgAccounting,
+        Self::Unpreempted,
     ];
 
     /// What a user would call it.
@@ -94,6 +98,7 @@ impl Feature {
             Self::BootClock => "bpf_ktime_get_boot_ns",
             Self::FrozenConstants => "constants known to the verifier",
             Self::MemcgAccounting => "BPF memory charged to cgroups",
+            Self::Unpreempted => "kernel code that nothing preempts",
         }
     }
 
@@ -121,6 +126,9 @@ impl Feature {
             Self::Uprobes => "CONFIG_UPROBE_EVENTS=y",
             Self::AttachCookies => "Linux 5.15",
             Self::MemcgAccounting => "Linux 5.11 with CONFIG_MEMCG=y",
+            Self::Unpreempted => {
+                "CONFIG_PREEMPT_NONE=y or CONFIG_PREEMPT_VOLUNTARY=y, or the boot parameter preempt=none or preempt=voluntary"
+            }
         }
     }
 }

@@ -89,18 +89,19 @@ impl Lookup {
 }
 
 impl Lookup {
-    /// Whether a function begins with room for a call of the function tracer. It says no of one that is traced just now.
-    pub(super) fn is_traceable(&self, name: &str) -> bool {
-        let begin = || -> Option<[u8; BEGIN_BYTES]> {
-            // Its address is in the map then.
-            self.address(name).ok()??;
-            if attempt::run(self.reader.as_ref()?).ok()? != 0 {
-                return None;
-            }
-            let value = self.map.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY).ok()??;
-            value.first_chunk().copied()
-        };
-        begin().is_some_and(|begin| has_room(&begin))
+    /// Whether the function at this address begins with room for a call of the function tracer. It says no of one that is traced just now.
+    pub(super) fn is_traceable(&self, address: u64) -> bool {
+        self.begin(address).is_some_and(|begin| has_room(&begin))
+    }
+
+    fn begin(&self, address: u64) -> Option<[u8; BEGIN_BYTES]> {
+        let (key, mut value) = (0_u32.to_ne_bytes(), [0; VALUE_BYTES]);
+        *value.last_chunk_mut()? = address.to_ne_bytes();
+        self.map.update(&key, &value, MapFlags::ANY).ok()?;
+        if attempt::run(self.reader.as_ref()?).ok()? != 0 {
+            return None;
+        }
+        self.map.lookup(&key, MapFlags::ANY).ok()??.first_chunk().copied()
     }
 }
 

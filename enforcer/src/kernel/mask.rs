@@ -27,6 +27,7 @@ const WORDS: &[(&str, &[Feature])] = &[
     ("ringbuf", &[Feature::RingBuffer]),
     ("tracepoint", &[Feature::Tracepoints]),
     ("trampoline", &[Feature::Trampolines, Feature::ModifyReturn, Feature::BpfLsm, Feature::ActiveBpfLsm]),
+    ("unpreempted", &[Feature::Unpreempted]),
     ("uprobe", &[Feature::Uprobes]),
 ];
 
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn an_unknown_word_is_an_error_that_lists_the_known_ones() {
         let error = "ring".parse::<Without>().unwrap_err().to_string();
-        assert!(error.contains("`ring`") && error.contains("ringbuf, tracepoint, trampoline"), "{error}");
+        assert!(error.contains("`ring`") && error.contains("ringbuf, tracepoint, trampoline, unpreempted"), "{error}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod namespaces;
 pub mod once;
 pub mod probe;
 pub mod prototype;
+mod preemption;
 mod raw_type;
 pub mod raw_types;
 pub mod recorded;

@@ -110,8 +110,6 @@ pub struct Asked {
     pub named: BTreeSet<String>,
     /// Functions whose return value a trampoline program may have to replace.
     pub replaced: BTreeSet<String>,
-    /// Whether it matters which functions cannot be traced.
-    pub traced: bool,
     /// Whether one program may serve many functions.
     pub together: bool,
 }
@@ -130,9 +128,7 @@ pub fn add_asked(facts: &mut KernelFacts, asked: &Asked, view: &View) -> Result<
     let beginnings: Vec<&str> = SECURITY.iter().copied().chain(named).collect();
     let is_security = |name: &str| SECURITY.iter().any(|beginning| name.starts_with(beginning));
     add_prototypes(facts, view, &beginnings, &|name| asked.named.contains(name) || is_security(name))?;
-    if asked.traced {
-        add_untraceable(facts)?;
-    }
+    add_untraceable(facts)?;
     let mut replaced = asked.replaced.clone();
     replaced.retain(|name| facts.functions.answer(name) == FunctionAnswer::Present);
     add_modifiable(facts, &asker, &replaced);

@@ -101,11 +101,13 @@ fn of_policy(pass: &BenchSeen, plain: &BTreeMap<BenchCall, CallCost>) -> Result<
     let mut wrong = of_agent(agent);
     let mut hooks = Vec::new();
     for hook in hooks_of(&agent.report) {
-        match of_hook(hook, &pass.calls.calls) {
+        match of_hook(hook) {
             Ok(seen) => hooks.push(seen),
             Err(reason) => wrong.push(reason),
         }
     }
+    let hooks = joined(hooks);
+    wrong.extend(hooks.iter().filter_map(|hook| unseen(hook, &pass.calls.calls)));
     if hooks.is_empty() && wrong.is_empty() && !agent.other {
         wrong.push("the agent's report has no hook".to_owned());
     }
@@ -161,7 +163,7 @@ fn hooks_of(report: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Every call that it saw was decided, and not for a match.
-fn of_hook(hook: &Value, calls: &BTreeMap<BenchCall, CallCost>) -> Result<HookSeen, String> {
+fn of_hook(hook: &Value) -> Result<HookSeen, String> {
     let call = hook["call"].as_str().unwrap_or_default().to_owned();
     let counter = |name: &str| {
         hook["counters"][name].as_u64().ok_or_else(|| format!("{call}: the report has no counter `{name}`"))
@@ -181,21 +183,40 @@ fn of_hook(hook: &Value, calls: &BTreeMap<BenchCall, CallCost>) -> Result<HookSe
     if missed > 0 {
         return Err(format!("{call}: the kernel did not show {missed} calls to the programs"));
     }
-    let made = visible::made(&call, calls);
-    if let Some(made) = made {
-        let most = visible::most(made, calls);
-        if decided < made || decided > most {
-            return Err(format!(
-                "{call}: {made} calls were timed and {decided} decided, at most {most} expected"
-            ));
-        }
-    } else if decided == 0 {
-        return Err(format!("{call}: saw no call at all, so that its cost was not measured"));
-    }
     let mechanism = hook["mechanism"].as_str().unwrap_or_default().to_owned();
     // A report of an enforcer that does not say it has none.
     let programs = serde_json::from_value(hook["programs"].clone()).unwrap_or_default();
-    Ok(HookSeen { call, mechanism, decided, made, programs })
+    Ok(HookSeen { call, mechanism, decided, made: None, programs })
+}
+
+/// A hook of several functions may be several loads, one at each of them: together they saw its calls. What the one took that saw
+/// most of them is what a call takes.
+fn joined(loads: Vec<HookSeen>) -> Vec<HookSeen> {
+    let mut hooks: Vec<HookSeen> = Vec::new();
+    for load in loads {
+        let of_the_same = |hook: &&mut HookSeen| hook.call == load.call && hook.mechanism == load.mechanism;
+        let Some(hook) = hooks.iter_mut().find(of_the_same) else {
+            hooks.push(load);
+            continue;
+        };
+        let decided = hook.decided + load.decided;
+        if load.decided > hook.decided {
+            *hook = load;
+        }
+        hook.decided = decided;
+    }
+    hooks
+}
+
+/// Why it is not shown that the timed calls were those that a hook decided.
+fn unseen(hook: &HookSeen, calls: &BTreeMap<BenchCall, CallCost>) -> Option<String> {
+    let HookSeen { call, decided, .. } = hook;
+    let Some(made) = visible::made(call, calls) else {
+        return (*decided == 0).then(|| format!("{call}: saw no call at all, so that its cost was not measured"));
+    };
+    let most = visible::most(made, calls);
+    (*decided < made || *decided > most)
+        .then(|| format!("{call}: {made} calls were timed and {decided} decided, at most {most} expected"))
 }
 
 #[cfg(test)]
