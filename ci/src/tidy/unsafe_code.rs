@@ -6,6 +6,7 @@ use super::{finding::Finding, tree::Tree};
 /// Path and why it can't do without.
 const ALLOWED: &[(&str, &str)] = &[
     ("enforcer/src/heap.rs", "asks the C library's allocator, which only it does"),
+    ("enforcer/src/hook/bound.rs", "is called by the loader, which is C"),
     ("enforcer/src/kernel/attempt.rs", "loads programs of single instructions, which no safe wrapper takes"),
     ("ebpf/src/host.rs", "calls the evaluator, which is C"),
     ("scenarios/src/marker.rs", "has a function whose name a probe finds"),

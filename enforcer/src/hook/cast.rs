@@ -106,7 +106,8 @@ mod tests {
     fn a_kernel_with_the_function_and_all_types_has_pointers_cast() {
         let config = HookConfig { quick_type: ArgType::File.number(), args: 3, ..HookConfig::default() };
         let with = with(&kernel(FUNCTION, &ALL), &config).unwrap();
-        let numbers = [with.cast_registers, with.cast_task, with.cast_mount, with.cast_pointer, with.cast_bytes];
+        let numbers =
+            [with.cast_registers, with.cast_task, with.cast_mount, with.cast_pointer, with.cast_bytes];
         assert_eq!((with.cast, numbers, with.cast_argument, with.args), (3, [4, 5, 6, 7, 8], 9, 3));
     }
 

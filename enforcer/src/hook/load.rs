@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use libbpf_rs::{Object, OpenObject};
 use quell_bpf::Family;
@@ -16,8 +17,9 @@ use super::program_size::{self, ProgramSize};
 use super::shared::SharedMaps;
 use super::specialise::{self, SpecialiseError};
 pub use super::statistics::{HookStatistics, read as statistics_of};
-use super::types::KernelTypes;
-use super::{constants, fill, verifier_log};
+use super::types::{KernelTypes, TypesError};
+use super::{bound, constants, fill, verifier_log};
+use crate::kernel::raw_types::RawTypes;
 use crate::policy::ast::HookPoint;
 use crate::selector::host_namespaces::{self, ResolveError};
 
@@ -144,21 +146,24 @@ pub fn load(
         source,
         log: verifier_log::summary(log, LOG_LINES),
     };
+    bound::prepare().map_err(|error| refused("prepare the loader", error, &[]))?;
     let Given { family, object, constants } = given(hook, settings, types)?;
     let programs = Programs::of(hook, family);
+    let function = function(hook, family, types)
+        .map_err(|source| LoadError::Constants { call: call(), source: source.into() })?;
     let mut open = settings
         .opening
         .open(&object, &constants, &|program| programs.have(program))
         .map_err(|source| LoadError::Open { call: call(), source })?;
-    let (bound, log) = verifier_log::with_log(|| choose(&mut open, hook, family, &programs));
-    bound.map_err(|error| refused("find the target", error, &log))?;
+    let (chosen, log) = verifier_log::with_log(|| choose(&mut open, hook, family, function, &programs));
+    chosen.map_err(|error| refused("find the target", error, &log))?;
     fill::size(&mut open, hook).map_err(|error| refused("size the maps", error, &[]))?;
     shared.give(&mut open, policy).map_err(|error| refused("share a map", error, &[]))?;
     let (loaded, log) = if settings.measured {
         open.progs_mut().for_each(|mut program| program.set_log_level(verifier_log::STATISTICS));
-        verifier_log::with_whole_log(|| open.load())
+        verifier_log::with_whole_log(|| bound::to(function, || open.load()))
     } else {
-        verifier_log::with_log(|| open.load())
+        verifier_log::with_log(|| bound::to(function, || open.load()))
     };
     let walked = verifier_log::instructions(&log);
     let object = loaded.map_err(|error| refused("load the programs", error, &log))?;
@@ -215,17 +220,31 @@ fn incomplete(hook: &PlannedHook, what: String) -> LoadError {
     LoadError::Incomplete { call: hook.call.clone(), what }
 }
 
+/// The function that the hook's programs are bound to, by its number among the kernel's types; 0: they are bound to none, or to one of a
+/// module, which the loader has to look for.
+fn function(hook: &PlannedHook, family: Family, types: &KernelTypes) -> Result<u32, TypesError> {
+    let (Some(target), true) = (hook.targets.first(), family::is_bound(family)) else { return Ok(0) };
+    let name = match hook.mechanism {
+        Mechanism::Lsm => format!("bpf_lsm_{}", target.symbol),
+        _ => target.symbol.clone(),
+    };
+    let number = |types: Rc<RawTypes>| types.function(&name).map(|(number, _)| number);
+    Ok(types.own()?.and_then(number).unwrap_or(0))
+}
+
 /// Leaves out the programs that the hook does not need, and binds the others to their function where the kernel asks for that.
 fn choose(
     open: &mut OpenObject,
     hook: &PlannedHook,
     family: Family,
+    function: u32,
     programs: &Programs,
 ) -> libbpf_rs::Result<()> {
+    let by_name = || hook.targets.first().filter(|_| family::is_bound(family) && function == 0);
     for mut program in open.progs_mut() {
         if !programs.have(&program.name().to_string_lossy()) {
             program.set_autoload(false);
-        } else if let Some(target) = hook.targets.first().filter(|_| family::is_bound(family)) {
+        } else if let Some(target) = by_name() {
             program.set_attach_target(0, Some(target.symbol.clone()))?;
         }
     }

@@ -8,10 +8,11 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
+use libbpf_rs::{MapHandle, MapType};
 use libbpf_sys::{
     BPF_CALL, BPF_DW, BPF_EXIT, BPF_F_SLEEPABLE, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_LDX, BPF_MEM,
     BPF_MOV, BPF_PSEUDO_MAP_VALUE, BPF_W, BPF_X, bpf_attach_type, bpf_insn, bpf_link_create_opts,
-    bpf_prog_load_opts, bpf_prog_type, bpf_test_run_opts,
+    bpf_map_create_opts, bpf_prog_load_opts, bpf_prog_type, bpf_test_run_opts,
 };
 
 /// The opcode class of 64-bit arithmetic.
@@ -114,6 +115,17 @@ impl Kind {
 /// The kernel's, whose number alone says something: every verifier words its refusal otherwise.
 pub(super) fn load(kind: Kind, program: &[Instruction]) -> io::Result<OwnedFd> {
     load_with(kind, program, 0)
+}
+
+/// A map with one value of so many bytes, by which a program and this process talk; `None` where the kernel does not give one.
+pub(super) fn value(name: &str, bytes: usize) -> Option<MapHandle> {
+    let options = bpf_map_create_opts {
+        sz: size_of::<bpf_map_create_opts>().try_into().ok()?,
+        ..bpf_map_create_opts::default()
+    };
+    let key_bytes = size_of::<u32>().try_into().ok()?;
+    let bytes = u32::try_from(bytes).ok()?;
+    MapHandle::create(MapType::Array, Some(name), key_bytes, bytes, 1, &options).ok()
 }
 
 /// Loads a program that may sleep, which those of system calls have to be.

@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn an_unknown_word_is_an_error_that_lists_the_known_ones() {
         let error = "ring".parse::<Without>().unwrap_err().to_string();
-        assert!(error.contains("`ring`") && error.contains("ringbuf, tracepoint, trampoline, unpreempted"), "{error}");
+        assert!(
+            error.contains("`ring`") && error.contains("ringbuf, tracepoint, trampoline, unpreempted"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod ask;
 mod attempt;
+mod begin;
 pub mod excerpt;
 pub mod facts;
 pub mod feature;
@@ -16,9 +17,9 @@ mod named;
 pub mod names;
 pub mod namespaces;
 pub mod once;
+mod preemption;
 pub mod probe;
 pub mod prototype;
-mod preemption;
 mod raw_type;
 pub mod raw_types;
 pub mod recorded;

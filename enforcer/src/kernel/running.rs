@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
+use super::begin::Begins;
 use super::index::Index;
 use super::lookup::Lookup;
 use crate::policy::entry;
@@ -28,6 +29,7 @@ pub struct RunningFunctions {
     lookup: Option<Lookup>,
     /// What was looked up, and what came of it.
     looked_up: RefCell<HashMap<String, Option<u64>>>,
+    begins: OnceCell<Option<Begins>>,
     /// `None`: it could not be read.
     index: OnceCell<Option<Rc<Index>>>,
 }
@@ -81,8 +83,8 @@ impl RunningFunctions {
     /// Whether the only function of this name is seen to have room for a call of the function tracer; no is no answer.
     #[must_use]
     pub fn is_seen_traceable(&self, name: &str) -> bool {
-        let Some(lookup) = &self.lookup else { return false };
-        matches!(*self.addresses(name), [address] if lookup.is_traceable(address))
+        let Some(begins) = self.begins.get_or_init(Begins::new) else { return false };
+        matches!(*self.addresses(name), [address] if begins.has_room_at(address))
     }
 
     /// Where the functions of a name begin. Addresses that the kernel hides are left out.

@@ -212,7 +212,8 @@ fn joined(loads: Vec<HookSeen>) -> Vec<HookSeen> {
 fn unseen(hook: &HookSeen, calls: &BTreeMap<BenchCall, CallCost>) -> Option<String> {
     let HookSeen { call, decided, .. } = hook;
     let Some(made) = visible::made(call, calls) else {
-        return (*decided == 0).then(|| format!("{call}: saw no call at all, so that its cost was not measured"));
+        return (*decided == 0)
+            .then(|| format!("{call}: saw no call at all, so that its cost was not measured"));
     };
     let most = visible::most(made, calls);
     (*decided < made || *decided > most)

@@ -2,7 +2,7 @@
 //! its attempts, in every kernel that is booted.
 //!
 //! Where libbpf asks nothing comparable, there is no second opinion: it does not try what the verifier makes of frozen maps, where
-//! a program attaches, or which security modules are active.
+//! a program attaches, which security modules are active, or what is preempted.
 
 use std::fmt;
 
@@ -70,7 +70,8 @@ fn ask(feature: Feature) -> Option<Result<bool, String>> {
         | Feature::ActiveBpfLsm
         | Feature::KprobeMulti
         | Feature::Uprobes
-        | Feature::FrozenConstants => return None,
+        | Feature::FrozenConstants
+        | Feature::Unpreempted => return None,
     };
     Some(answer.map_err(|error| error.to_string()))
 }

@@ -47,8 +47,10 @@ mod tests {
         let (before, after) = (calls(object), calls(&with_casts(object, NUMBER).unwrap()));
         let cast = quell_wire::hook::CAST_CALL.cast_signed();
         assert!(before.iter().filter(|call| **call == (0, cast)).count() > 5);
-        let expected: Vec<_> =
-            before.iter().map(|call| if *call == (0, cast) { (2, NUMBER.cast_signed()) } else { *call }).collect();
+        let expected: Vec<_> = before
+            .iter()
+            .map(|call| if *call == (0, cast) { (2, NUMBER.cast_signed()) } else { *call })
+            .collect();
         assert_eq!(after, expected);
     }
 }

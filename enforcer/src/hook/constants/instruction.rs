@@ -170,7 +170,11 @@ impl Instruction {
     pub(super) fn casting(self, number: u32) -> Option<Self> {
         let stands_for_it =
             self.kind() == Kind::Call && self.from() == 0 && self.number == CAST_CALL.cast_signed();
-        stands_for_it.then_some(Self { registers: FUNCTION_OF_THE_KERNEL, number: number.cast_signed(), ..self })
+        stands_for_it.then_some(Self {
+            registers: FUNCTION_OF_THE_KERNEL,
+            number: number.cast_signed(),
+            ..self
+        })
     }
 
     /// Whether it calls another function of the object (`BPF_PSEUDO_CALL`).

@@ -18,7 +18,12 @@ const LOST: Registers = RESULT | GIVEN;
 
 /// Takes out of `stays` what is computed or loaded and never used, and jumps that go nowhere, of the instructions that are `reached`, in
 /// their order. The first one of a program stays: the kernel wants its line.
-pub(super) fn leave_out(code: &[Instruction], stays: &mut [bool], reached: &[usize], entries: &BTreeSet<usize>) {
+pub(super) fn leave_out(
+    code: &[Instruction],
+    stays: &mut [bool],
+    reached: &[usize],
+    entries: &BTreeSet<usize>,
+) {
     for (at, instruction) in unused(code, stays, reached) {
         if !entries.contains(&at) {
             drop_at(stays, at, instruction);
@@ -26,7 +31,9 @@ pub(super) fn leave_out(code: &[Instruction], stays: &mut [bool], reached: &[usi
     }
     // From the end, so that a jump over jumps that go nowhere goes nowhere itself.
     for at in reached.iter().rev().copied() {
-        let Some(instruction) = code.get(at).copied().filter(|one| one.kind() == Kind::Jump) else { continue };
+        let Some(instruction) = code.get(at).copied().filter(|one| one.kind() == Kind::Jump) else {
+            continue;
+        };
         let target = at.checked_add_signed(isize::from(instruction.offset) + 1).filter(|target| *target > at);
         let over = target.and_then(|target| stays.get(at + 1..target));
         if over.is_some_and(|over| !over.contains(&true)) && !entries.contains(&at) {
