@@ -1100,7 +1100,8 @@ struct quell_hook_counters {
 	__u64 truncated;
 	/* Ended without a decision because a helper failed; the fault table says which. */
 	__u64 aborted;
-	/* The agent's own calls, which no policy is applied to: it would report and kill itself. */
+	/* The agent's own calls, which no policy is applied to: it would report and kill itself. Those that the early look sees to match
+	 * nothing are not told from others. */
 	__u64 own;
 	/* Calls refused: the program gave the kernel an error to return instead. */
 	__u64 refused;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind};
 use quell_bpf::{Family, PROCESS_PERF_OBJECT};
+use quell_wire::hook::CAST_CALL;
 use rstest::rstest;
 
 /// The oldest kernel: the first in which a program can send a signal.
@@ -202,7 +203,9 @@ fn no_program_calls_a_helper_that_is_newer_than_the_oldest_kernel() {
         let code = sections.iter().flat_map(|(_, code)| code);
         let called: BTreeSet<i32> = code.filter(|one| one.code == CALL).map(|one| one.number).collect();
         assert!(called.len() > 5, "{name} calls almost nothing");
-        for helper in called.iter().filter(|helper| !REWRITTEN.contains(helper)) {
+        // CAST_CALL is none: it stands for a function of the kernel where that has it, and is left out elsewhere.
+        let helpers = called.iter().filter(|helper| !REWRITTEN.contains(helper));
+        for helper in helpers.filter(|helper| **helper != CAST_CALL.cast_signed()) {
             let row = HELPERS.iter().find(|(number, ..)| number == helper);
             assert!(row.is_some_and(|(_, _, since)| *since <= OLDEST), "{name} calls {helper}: {row:?}");
         }

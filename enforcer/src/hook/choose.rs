@@ -56,6 +56,8 @@ pub(super) struct Need {
     pub(super) pinned: Option<OverrideMethod>,
     /// One program at many functions is allowed.
     pub(super) multi: bool,
+    /// Notes are left, or taken, which a kprobe and another one behind it do.
+    pub(super) notes: bool,
 }
 
 impl Need {
@@ -69,8 +71,13 @@ impl Need {
             returns: looks_at_return(hook),
             pinned: policy.options.override_method,
             multi: !policy.options.disable_kprobe_multi,
+            notes: hook.selectors.iter().flat_map(|selector| &selector.actions).any(leaves_note),
         }
     }
+}
+
+fn leaves_note(action: &Action) -> bool {
+    matches!(action, Action::NotifyEnforcer(_))
 }
 
 /// Whether a second program looks at the return.
@@ -170,12 +177,9 @@ pub(super) fn choose(hook: &Hook, need: Need, facts: &KernelFacts) -> Result<Cho
 /// itself; the kernel skips it where it is under way on the same CPU already, which is never where nothing is preempted, and
 /// oftener than a kprobe where something is (docs/decisions/0023-plain-loads-and-trampolines.md).
 fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) -> Vec<Served> {
-    let leaves_notes = |selector: &Selector| {
-        selector.actions.iter().any(|action| matches!(action, Action::NotifyEnforcer(_)))
-    };
     let takes_it = facts.feature(Feature::Unpreempted) == Answer::Present
         && !need.returns
-        && !hook.selectors.iter().any(leaves_notes)
+        && !need.notes
         && targets.iter().all(|target| is_given_words(target, highest_argument(hook), facts));
     let by_trampoline = takes_it.then(|| trampolines(Mechanism::Fentry, &targets, facts).ok()).flatten();
     by_trampoline.unwrap_or_else(|| {

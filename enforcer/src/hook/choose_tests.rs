@@ -5,9 +5,10 @@ use rstest::rstest;
 use super::*;
 use crate::kernel::functions::Functions;
 use crate::kernel::modifiable::Modifiable;
+use crate::kernel::prototype::Prototype;
 use crate::policy::{Source, parse};
 
-/// A kernel in a few words: features that it lacks.
+/// A kernel in a few words: features that it lacks. It is preempted.
 pub(crate) fn kernel(without: &[Feature]) -> KernelFacts {
     let text = "0 T __x64_sys_write\n0 T __ia32_sys_write\n0 T __x64_sys_unlink\n0 T security_file_open\n\
                 0 T security_mmap_file\n0 T security_file_permission\n0 T security_path_unlink\n0 T vfs_open\n\
@@ -15,7 +16,11 @@ pub(crate) fn kernel(without: &[Feature]) -> KernelFacts {
                 0 T bpf_lsm_odd_hook\n";
     let mut functions = Functions::from_kallsyms(text);
     functions.injectable = Some(["__x64_sys_write", "__ia32_sys_write"].map(str::to_owned).into());
-    let answer = |feature: &Feature| if without.contains(feature) { Answer::Absent } else { Answer::Present };
+    let answer = |feature: &Feature| match feature {
+        Feature::Unpreempted => Answer::Absent,
+        feature if without.contains(feature) => Answer::Absent,
+        _ => Answer::Present,
+    };
     KernelFacts {
         version: crate::kernel::facts::FACTS_VERSION,
         release: "6.99".into(),
@@ -36,6 +41,52 @@ pub(crate) fn kernel(without: &[Feature]) -> KernelFacts {
         },
         prototypes: None,
     }
+}
+
+/// The same kernel, where nothing preempts it.
+fn unpreempted(without: &[Feature]) -> KernelFacts {
+    let mut facts = kernel(without);
+    facts.features.insert(Feature::Unpreempted, Answer::Present);
+    let vfs_open = Prototype {
+        parameters: vec![Parameter::Pointer(Some("path".into())), Parameter::Pointer(Some("file".into()))],
+        returns: None,
+    };
+    let by_value = Prototype { parameters: vec![Parameter::Other], returns: None };
+    let known = [("vfs_open", vfs_open), ("security_file_open", by_value)];
+    facts.prototypes =
+        Some(known.map(|(name, prototype)| (name.to_owned(), prototype)).into_iter().collect());
+    facts
+}
+
+const KILL: &str = "selectors: [{matchActions: [{action: Sigkill}]}]";
+
+#[rstest]
+#[case::a_system_call("call: sys_write", "fentry at __x64_sys_write | fentry at __ia32_sys_write")]
+#[case::a_function("call: vfs_open, syscall: false, args: [{index: 0, type: path}]", "fentry at vfs_open")]
+#[case::of_which_more_arguments_are_looked_at_than_it_has(
+    "call: vfs_open, syscall: false, args: [{index: 2, type: int}]",
+    "kprobe at vfs_open"
+)]
+#[case::that_is_given_a_structure("call: security_file_open, syscall: false", "kprobe at security_file_open")]
+#[case::that_is_not_described("call: security_mmap_file, syscall: false", "kprobe at security_mmap_file")]
+#[case::whose_return_is_looked_at(
+    "call: sys_write, return: true, returnArg: {index: 0, type: int}",
+    "kprobe at __x64_sys_write, __ia32_sys_write"
+)]
+fn where_nothing_is_preempted_a_kill_is_served_by_trampolines(#[case] hook: &str, #[case] expected: &str) {
+    let spec = format!("kprobes: [{{{hook}, {KILL}}}]");
+    assert_eq!(chosen(&spec, &unpreempted(&[])).unwrap(), expected);
+    let kprobe = expected.replace("fentry at ", "").replace(" | ", ", ").replace("kprobe at ", "");
+    assert_eq!(chosen(&spec, &kernel(&[])).unwrap(), format!("kprobe at {kprobe}"));
+    let without = unpreempted(&[Feature::Trampolines]);
+    assert_eq!(chosen(&spec, &without).unwrap(), format!("kprobe at {kprobe}"));
+}
+
+#[test]
+fn what_leaves_notes_for_an_enforcer_stays_a_kprobe() {
+    let spec = "enforcers: [{calls: [sys_write]}], kprobes: [{call: sys_write, selectors: [{matchActions: \
+                [{action: NotifyEnforcer, argError: -1}]}]}]";
+    assert_eq!(chosen(spec, &unpreempted(&[])).unwrap(), "kprobe at __x64_sys_write, __ia32_sys_write");
 }
 
 const ALL_BUT_KPROBES: &[Feature] = &[Feature::KprobeOverride];

@@ -38,6 +38,7 @@ pub(super) fn need(policy: &Policy) -> Need {
         returns: false,
         pinned: policy.options.override_method,
         multi: false,
+        notes: true,
     }
 }
 

@@ -32,14 +32,16 @@ fn source(call: &str, ty: &str, action: &str) -> Source {
     )
 }
 
-/// A kernel that has everything.
+/// A kernel that has everything, and is preempted, so that kprobes are served as such.
 fn complete() -> KernelFacts {
     let mut functions = Functions::from_kallsyms(
         "0 T __x64_sys_write\n0 T __x64_sys_unlink\n0 T __x64_sys_execve\n0 T __x64_sys_getpid\n\
          0 T security_file_permission\n0 T security_bprm_check\n0 t twice\n0 t twice\n0 t twice\n0 T notify_die\n",
     );
     functions.add_blacklist("0x0-0x1\tnotify_die\n");
-    let features = Feature::ALL.iter().map(|feature| (*feature, Answer::Present)).collect::<BTreeMap<_, _>>();
+    let mut features =
+        Feature::ALL.iter().map(|feature| (*feature, Answer::Present)).collect::<BTreeMap<_, _>>();
+    features.insert(Feature::Unpreempted, Answer::Absent);
     KernelFacts {
         version: FACTS_VERSION,
         release: "6.99".into(),

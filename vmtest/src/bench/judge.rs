@@ -101,7 +101,7 @@ fn of_policy(pass: &BenchSeen, plain: &BTreeMap<BenchCall, CallCost>) -> Result<
     let mut wrong = of_agent(agent);
     let mut hooks = Vec::new();
     for hook in hooks_of(&agent.report) {
-        match of_hook(hook) {
+        match of_hook(hook, &pass.calls.calls) {
             Ok(seen) => hooks.push(seen),
             Err(reason) => wrong.push(reason),
         }
@@ -163,7 +163,7 @@ fn hooks_of(report: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// Every call that it saw was decided, and not for a match.
-fn of_hook(hook: &Value) -> Result<HookSeen, String> {
+fn of_hook(hook: &Value, calls: &BTreeMap<BenchCall, CallCost>) -> Result<HookSeen, String> {
     let call = hook["call"].as_str().unwrap_or_default().to_owned();
     let counter = |name: &str| {
         hook["counters"][name].as_u64().ok_or_else(|| format!("{call}: the report has no counter `{name}`"))
@@ -186,7 +186,8 @@ fn of_hook(hook: &Value) -> Result<HookSeen, String> {
     let mechanism = hook["mechanism"].as_str().unwrap_or_default().to_owned();
     // A report of an enforcer that does not say it has none.
     let programs = serde_json::from_value(hook["programs"].clone()).unwrap_or_default();
-    Ok(HookSeen { call, mechanism, decided, made: None, programs })
+    let made = visible::made(&call, calls);
+    Ok(HookSeen { call, mechanism, decided, made, programs })
 }
 
 /// A hook of several functions may be several loads, one at each of them: together they saw its calls. What the one took that saw
@@ -210,8 +211,8 @@ fn joined(loads: Vec<HookSeen>) -> Vec<HookSeen> {
 
 /// Why it is not shown that the timed calls were those that a hook decided.
 fn unseen(hook: &HookSeen, calls: &BTreeMap<BenchCall, CallCost>) -> Option<String> {
-    let HookSeen { call, decided, .. } = hook;
-    let Some(made) = visible::made(call, calls) else {
+    let HookSeen { call, decided, made, .. } = hook;
+    let Some(made) = *made else {
         return (*decided == 0)
             .then(|| format!("{call}: saw no call at all, so that its cost was not measured"));
     };

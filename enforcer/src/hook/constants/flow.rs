@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::instruction::{Instruction, Kind, Operation};
 use super::state::{State, Value};
 
+/// How far behind the begin of the constants or the top of the stack an address is followed.
+const FARTHEST: u64 = u32::MAX as u64;
+
 /// A section of programs.
 pub(super) struct Section<'a> {
     /// Its instructions, one program behind the other.
@@ -291,10 +294,14 @@ fn computed(operation: Operation, wide: bool, left: Value, right: Value) -> Valu
     if operation == Operation::Move && wide {
         return right;
     }
-    let moved = |start: i64, by: u64| match operation {
-        Operation::Add if wide => start.checked_add(by.cast_signed()),
-        Operation::Subtract if wide => start.checked_sub(by.cast_signed()),
-        _ => None,
+    let moved = |start: i64, by: u64| {
+        let moved = match operation {
+            Operation::Add if wide => start.checked_add(by.cast_signed()),
+            Operation::Subtract if wide => start.checked_sub(by.cast_signed()),
+            _ => None,
+        };
+        // Farther than any program may go: an instruction's own offset shall still fit.
+        moved.filter(|moved| moved.unsigned_abs() <= FARTHEST)
     };
     match (left, right) {
         (_, Value::Number { value, ours }) if operation == Operation::Move => {

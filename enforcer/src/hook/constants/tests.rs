@@ -281,6 +281,17 @@ fn an_address_that_gets_out_of_sight_keeps_every_constant_readable() {
     assert_eq!(still_read(&config(), &outcome), config());
 }
 
+/// `r2 = constants; r2 += far; r3 = *(u32 *)(r2 + 9)`
+#[test]
+fn an_address_as_far_away_as_numbers_go_is_followed_no_farther() {
+    let (address, pad) = (code(0x18, 2, 0, 0, 0), code(0, 0, 0, 0, 0));
+    let far = [code(0xb7, 1, 0, 0, -9), code(0x77, 1, 0, 0, 1), code(0x0f, 2, 1, 0, 0)];
+    let program =
+        [&[address, pad], far.as_slice(), &[code(0x61, 3, 2, 9, 0), code(0x95, 0, 0, 0, 0)]].concat();
+    let (after, outcome) = replaced(&program, &config());
+    assert_eq!((after, outcome.unseen), (program, 1));
+}
+
 #[test]
 fn what_a_helper_writes_to_the_stack_is_no_longer_a_number() {
     let program = [
