@@ -8,6 +8,7 @@
 #ifndef QUELL_CAST_H
 #define QUELL_CAST_H
 
+#include "branchless.h"
 #include "fault.h"
 #include "kernel_types.h"
 
@@ -23,15 +24,18 @@ static __always_inline void *quell_cast(__u64 pointer, __u32 type)
 }
 
 /* What is at `from`; 0 when it can't be read, which is not counted: the walk that follows will fail, too, and counts it. `typed`, a
- * constant: the verifier knows the type of what is pointed to. */
+ * constant: the verifier knows the type of what is pointed to. Both values are opaque, or the compiler would make one load of
+ * both, from either address, which no verifier takes. */
 #define quell_peek(typed, from)                                                                            \
 	({                                                                                                 \
 		__typeof__(*(from)) __value;                                                               \
 		if (typed) {                                                                               \
 			__value = *(from);                                                                 \
+			quell_opaque(__value);                                                             \
 		} else {                                                                                   \
 			__typeof__(*(from)) __read = 0;                                                    \
 			__value = bpf_core_read(&__read, sizeof(__read), (from)) ? 0 : __read;             \
+			quell_opaque(__value);                                                             \
 		}                                                                                          \
 		__value;                                                                                   \
 	})

@@ -126,6 +126,11 @@ static __always_inline bool quell_early_file(const bool typed, __u32 type, __u64
 	case QUELL_TYPE_PATH:
 		return word && quell_early_path(typed, (struct path *)word);
 	case QUELL_TYPE_FD:
+		if (config.typed_task) {
+			file = quell_early_typed_file_of_fd(word);
+			if (file)
+				return quell_early_path(true, &file->f_path);
+		}
 		file = quell_early_file_of_fd(word);
 		return file && quell_early_path(QUELL_CASTS, &file->f_path);
 	case QUELL_TYPE_LINUX_BINPRM:

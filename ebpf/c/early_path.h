@@ -34,9 +34,13 @@ static __always_inline bool quell_early_entry(const bool typed, struct dentry *d
 	struct quell_early_entry read = {};
 
 	if (typed) {
-		entry->parent = dentry->d_parent;
-		entry->length = dentry->d_name.len;
-		entry->name = dentry->d_name.name;
+		read.parent = dentry->d_parent;
+		read.length = dentry->d_name.len;
+		read.name = dentry->d_name.name;
+		quell_opaque(read.parent);
+		quell_opaque(read.length);
+		quell_opaque(read.name);
+		*entry = read;
 		return true;
 	}
 	if (bpf_probe_read_kernel(&read, sizeof(read), &dentry->d_parent))
@@ -148,11 +152,12 @@ static __always_inline bool quell_early_above(struct mount *mount, struct mount 
 	return true;
 }
 
-/* Whether the first two names contradict every value. The walk is that of path.h, without the names. */
-static __always_inline bool quell_early_first(struct dentry *dentry, struct mount *mount)
+/* Whether the first two names contradict every value. The walk is that of path.h, without the names. `typed` holds up to the root of the
+ * mount; above it, only casts give types. */
+static __always_inline bool quell_early_first(bool typed, struct dentry *dentry, struct vfsmount *vfsmount, struct mount *mount)
 {
 	struct quell_early_entry first = {}, second = {};
-	struct dentry *root = quell_peek(QUELL_CASTS, &mount->mnt.mnt_root);
+	struct dentry *root = quell_peek(typed, &vfsmount->mnt_root);
 
 	if (!root)
 		return false;
@@ -176,13 +181,14 @@ static __always_inline bool quell_early_first(struct dentry *dentry, struct moun
 			}
 			mount = parent;
 			dentry = mountpoint;
+			typed = QUELL_CASTS;
 			root = quell_peek(QUELL_CASTS, &mount->mnt.mnt_root);
 			if (!root)
 				return false;
 			continue;
 		}
 		second = first;
-		if (!quell_early_entry(QUELL_CASTS, dentry, &first) || first.parent == dentry)
+		if (!quell_early_entry(typed, dentry, &first) || first.parent == dentry)
 			return false;
 		if ((__u64)first.length - 1 >= QUELL_MAX_NAME_BYTES)
 			return false;
@@ -200,6 +206,8 @@ static __always_inline bool quell_early_path(const bool typed, struct path *path
 	if (typed) {
 		mnt = path->mnt;
 		dentry = path->dentry;
+		quell_opaque(mnt);
+		quell_opaque(dentry);
 	} else {
 		struct {
 			struct vfsmount *mnt;
@@ -218,7 +226,32 @@ static __always_inline bool quell_early_path(const bool typed, struct path *path
 
 	if (mounts != QUELL_EARLY_MOUNTED)
 		return mounts == QUELL_EARLY_NO_PATH;
-	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, dentry, mnt) : quell_early_first(dentry, mount);
+	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, dentry, mnt) :
+						  quell_early_first(typed, dentry, mnt, mount);
+}
+
+#define QUELL_EARLY_OPEN(n)                                                                                \
+	case n:                                                                                            \
+		return files->fd_array[n];
+#define QUELL_EARLY_OPEN_4(n) QUELL_EARLY_OPEN(n) QUELL_EARLY_OPEN(n + 1) QUELL_EARLY_OPEN(n + 2) QUELL_EARLY_OPEN(n + 3)
+#define QUELL_EARLY_OPEN_16(n) QUELL_EARLY_OPEN_4(n) QUELL_EARLY_OPEN_4(n + 4) QUELL_EARLY_OPEN_4(n + 8) QUELL_EARLY_OPEN_4(n + 12)
+
+/* The same, where no pointer is cast and the kernel gives the calling task with its type (Linux 5.11, commit 3ca1032ab7ab): of the
+ * first descriptors of a task that has never had more, whose files are members. A member is found by a constant alone. */
+static __always_inline struct file *quell_early_typed_file_of_fd(__u32 fd)
+{
+	struct files_struct *files = bpf_get_current_task_btf()->files;
+
+	if (files->fdt != &files->fdtab)
+		return 0;
+	switch (fd) {
+		QUELL_EARLY_OPEN_16(0)
+		QUELL_EARLY_OPEN_16(16)
+		QUELL_EARLY_OPEN_16(32)
+		QUELL_EARLY_OPEN_16(48)
+	default:
+		return 0;
+	}
 }
 
 /* The file of a descriptor of the calling task; null where it is not found. */

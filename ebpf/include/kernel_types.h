@@ -107,6 +107,8 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+	struct fdtable fdtab;
+	struct file *fd_array[64];
 };
 
 struct mm_struct {

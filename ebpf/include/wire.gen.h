@@ -991,6 +991,10 @@ struct quell_hook_config {
 	__u32 cast_pointer;
 	/* One that begins with a number of eight bytes. */
 	__u32 cast_bytes;
+	/* 1: no pointer is cast, and the kernel gives the calling task with its type. */
+	__u32 typed_task;
+	/* Zero. */
+	__u32 reserved;
 	/* Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does. */
 	__u32 quick_values;
 	/* Bit N: name N has just `quick_length` bytes, and not at least as many. */
@@ -1005,7 +1009,7 @@ struct quell_hook_config {
 	/* Per name: the bits of the word that count. */
 	__u64 quick_mask[16];
 };
-_Static_assert(sizeof(struct quell_hook_config) == 952, "size of quell_hook_config");
+_Static_assert(sizeof(struct quell_hook_config) == 960, "size of quell_hook_config");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, operators) == 0, "offset of quell_hook_config.operators");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, types) == 8, "offset of quell_hook_config.types");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, hook) == 16, "offset of quell_hook_config.hook");
@@ -1055,12 +1059,14 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_mount) == 604, 
 _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_argument) == 608, "offset of quell_hook_config.cast_argument");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_pointer) == 612, "offset of quell_hook_config.cast_pointer");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_bytes) == 616, "offset of quell_hook_config.cast_bytes");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 620, "offset of quell_hook_config.quick_values");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 624, "offset of quell_hook_config.quick_exact");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 628, "offset of quell_hook_config.quick_mounts");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_length) == 632, "offset of quell_hook_config.quick_length");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_word) == 696, "offset of quell_hook_config.quick_word");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mask) == 824, "offset of quell_hook_config.quick_mask");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, typed_task) == 620, "offset of quell_hook_config.typed_task");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 624, "offset of quell_hook_config.reserved");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 628, "offset of quell_hook_config.quick_values");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 632, "offset of quell_hook_config.quick_exact");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 636, "offset of quell_hook_config.quick_mounts");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_length) == 640, "offset of quell_hook_config.quick_length");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_word) == 704, "offset of quell_hook_config.quick_word");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mask) == 832, "offset of quell_hook_config.quick_mask");
 
 /* Counters of one hook. `calls` is the sum of `own`, `process_rejected`, `filter_rejected`, `unreadable`,
  * `matched` and `aborted`. `matched` and `unreadable` together are the sum of `posted`, `lost`, `rate_limited`,

@@ -329,6 +329,10 @@ record! {
         pub cast_pointer: u32,
         /// One that begins with a number of eight bytes.
         pub cast_bytes: u32,
+        /// 1: no pointer is cast, and the kernel gives the calling task with its type.
+        pub typed_task: u32,
+        /// Zero.
+        pub reserved: u32,
         /// Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does.
         pub quick_values: u32,
         /// Bit N: name N has just `quick_length` bytes, and not at least as many.

@@ -6,6 +6,8 @@ use quell_wire::hook::{HookConfig, Quick};
 use super::types::{KernelTypes, TypesError};
 use crate::kernel::raw_types::{RawTypes, Type};
 
+/// What gives the calling task with its type (Linux 5.11, commit 3ca1032ab7ab): every kernel with casts has it, too.
+const TASK: &str = "bpf_get_current_task_btf";
 /// The kernel's function for it (Linux 6.2, commit a35b9af4ec2c).
 const FUNCTION: &str = "bpf_rdonly_cast";
 
@@ -19,7 +21,7 @@ pub fn put(types: &KernelTypes, config: &mut HookConfig) -> Result<(), TypesErro
         return Ok(());
     }
     if let Some(types) = types.own()? {
-        *config = with(&types, config).unwrap_or_else(|| config.clone());
+        *config = with(&types, config).unwrap_or_else(|| without(&types, config));
     }
     Ok(())
 }
@@ -37,6 +39,10 @@ fn with(types: &RawTypes, config: &HookConfig) -> Option<HookConfig> {
         cast_bytes: beginning(types, "timespec64", "tv_sec")?,
         ..config.clone()
     })
+}
+
+fn without(types: &RawTypes, config: &HookConfig) -> HookConfig {
+    HookConfig { typed_task: u32::from(types.function(TASK).is_some()), ..config.clone() }
 }
 
 /// The structure that an argument of this type points to, where the early look is at one.
@@ -119,5 +125,12 @@ mod tests {
     fn no_pointer_is_cast_on_a_kernel(#[case] function: &str, #[case] structures: &[(&str, &str)]) {
         let config = HookConfig { quick_type: ArgType::File.number(), ..HookConfig::default() };
         assert_eq!(with(&kernel(function, structures), &config), None);
+        assert_eq!(without(&kernel(function, structures), &config), config);
+    }
+
+    #[test]
+    fn a_kernel_without_casts_may_give_the_task_with_its_type() {
+        let config = HookConfig { quick_type: ArgType::Fd.number(), ..HookConfig::default() };
+        assert_eq!(without(&kernel(TASK, &[]), &config), HookConfig { typed_task: 1, ..config });
     }
 }
