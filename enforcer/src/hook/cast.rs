@@ -37,12 +37,12 @@ fn with(types: &RawTypes, config: &HookConfig) -> Option<HookConfig> {
         cast_argument: structure(config.quick_type).map_or(Some(0), number)?,
         cast_pointer: beginning(types, "kiocb", "ki_filp")?,
         cast_bytes: beginning(types, "timespec64", "tv_sec")?,
-        ..config.clone()
+        ..*config
     })
 }
 
 fn without(types: &RawTypes, config: &HookConfig) -> HookConfig {
-    HookConfig { typed_task: u32::from(types.function(TASK).is_some()), ..config.clone() }
+    HookConfig { typed_task: u32::from(types.function(TASK).is_some()), ..*config }
 }
 
 /// The structure that an argument of this type points to, where the early look is at one.

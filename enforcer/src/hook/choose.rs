@@ -377,8 +377,14 @@ fn trampolines(mechanism: Mechanism, targets: &[Target], facts: &KernelFacts) ->
     let feature = if mechanism == Mechanism::FmodRet { Feature::ModifyReturn } else { Feature::Trampolines };
     offered(way, feature, facts)?;
     ring(way, facts)?;
-    for Target { symbol, .. } in targets {
+    for Target { symbol, convention } in targets {
         present(symbol, facts)?;
+        if *convention != Convention::Function && !has_typed_registers(symbol, facts) {
+            return Err(Reason::no(format!(
+                "{way}: {} does not say of what type the registers are that `{symbol}` is given",
+                facts.release
+            )));
+        }
         if facts.functions.untraceable.contains(symbol) {
             return Err(Reason::no(format!(
                 "{way}: the function tracer of {} cannot take `{symbol}`",
@@ -404,6 +410,13 @@ fn trampolines(mechanism: Mechanism, targets: &[Target], facts: &KernelFacts) ->
     let load =
         |target: &Target| Served { mechanism, targets: vec![target.clone()], arguments: None, call: None };
     Ok(targets.iter().map(load).collect())
+}
+
+/// Whether what the entry of a system call is given is described: some of the kernel's files only declare it, and no verifier lets a program
+/// have that. Of a recorded kernel only those entries are described where it is not.
+fn has_typed_registers(entry: &str, facts: &KernelFacts) -> bool {
+    let PrototypeAnswer::Known(prototype) = facts.prototype(entry) else { return true };
+    prototype.has_typed_registers()
 }
 
 /// Whether a function is known to be given a structure itself.

@@ -5,7 +5,6 @@ use rstest::rstest;
 use super::*;
 use crate::kernel::functions::Functions;
 use crate::kernel::modifiable::Modifiable;
-use crate::kernel::prototype::Prototype;
 use crate::policy::{Source, parse};
 
 /// A kernel in a few words: features that it lacks. It is preempted.
@@ -47,14 +46,11 @@ pub(crate) fn kernel(without: &[Feature]) -> KernelFacts {
 fn unpreempted(without: &[Feature]) -> KernelFacts {
     let mut facts = kernel(without);
     facts.features.insert(Feature::Unpreempted, Answer::Present);
-    let vfs_open = Prototype {
-        parameters: vec![Parameter::Pointer(Some("path".into())), Parameter::Pointer(Some("file".into()))],
-        returns: None,
-    };
-    let by_value = Prototype { parameters: vec![Parameter::Other], returns: None };
-    let known = [("vfs_open", vfs_open), ("security_file_open", by_value)];
-    facts.prototypes =
-        Some(known.map(|(name, prototype)| (name.to_owned(), prototype)).into_iter().collect());
+    // The last one's registers are declared, and nowhere described.
+    let known =
+        [("vfs_open", "32(*path, *file)"), ("security_file_open", "32(?)"), ("__x64_sys_unlink", "64(*)")];
+    let known = known.map(|(name, prototype)| (name.to_owned(), prototype.parse().unwrap()));
+    facts.prototypes = Some(known.into());
     facts
 }
 
@@ -62,6 +58,7 @@ const KILL: &str = "selectors: [{matchActions: [{action: Sigkill}]}]";
 
 #[rstest]
 #[case::a_system_call("call: sys_write", "fentry at __x64_sys_write | fentry at __ia32_sys_write")]
+#[case::whose_registers_are_of_no_type("call: sys_unlink", "kprobe at __x64_sys_unlink")]
 #[case::a_function("call: vfs_open, syscall: false, args: [{index: 0, type: path}]", "fentry at vfs_open")]
 #[case::of_which_more_arguments_are_looked_at_than_it_has(
     "call: vfs_open, syscall: false, args: [{index: 2, type: int}]",

@@ -144,11 +144,13 @@ pub fn add_for_record(facts: &mut KernelFacts, view: &View) -> Result<(), ProbeE
     add_untraceable(facts)?;
     facts.functions = facts.functions.recorded(&families);
     let listed = facts.functions.names.listed();
-    // Entries of system calls take saved registers, all of them: nothing to record.
     let asker = Asker::new();
-    add_prototypes(facts, view, &families, &|name| {
-        listed.contains(name) && entry::convention(name).is_none()
-    })?;
+    add_prototypes(facts, view, &families, &|name| listed.contains(name))?;
+    // Entries of system calls take saved registers, all of them: only where the kernel does not say so there is something to record.
+    if let Some(prototypes) = &mut facts.prototypes {
+        prototypes
+            .retain(|name, prototype| entry::convention(name).is_none() || !prototype.has_typed_registers());
+    }
     add_modifiable(facts, &asker, &listed);
     facts.modifiable.no.clear();
     facts.modifiable.families = facts.functions.families.clone();

@@ -102,6 +102,14 @@ impl From<Prototype> for String {
     }
 }
 
+impl Prototype {
+    /// Whether it is that of a system call's entry, with the type of what it is given.
+    #[must_use]
+    pub fn has_typed_registers(&self) -> bool {
+        matches!(self.parameters.as_slice(), [Parameter::Pointer(Some(target))] if target == REGISTERS)
+    }
+}
+
 impl TryFrom<String> for Prototype {
     type Error = PrototypeError;
 
@@ -143,7 +151,10 @@ fn describe(types: &RawTypes, number: u32) -> Parameter {
     }
 }
 
-/// The struct that a pointer points at; of one without a name, the name of its typedef.
+/// What the entries of system calls are given.
+const REGISTERS: &str = "pt_regs";
+
+/// The struct that a pointer points at, none for registers that are only declared: no program is given those; of one without a name, the name of its typedef.
 fn target(types: &RawTypes, mut number: u32) -> Option<String> {
     let mut typedef = None;
     // Broken types could refer to each other for ever.
@@ -151,6 +162,7 @@ fn target(types: &RawTypes, mut number: u32) -> Option<String> {
         let behind = types.get(number)?;
         let name = || String::from_utf8_lossy(types.string(behind.name_at)).into_owned();
         match behind.kind {
+            Kind::Fwd if types.is_string(behind.name_at, REGISTERS.as_bytes()) => return None,
             Kind::Struct | Kind::Fwd => return Some(name()).filter(|name| !name.is_empty()).or(typedef),
             Kind::Typedef => typedef = Some(name()),
             kind if kind.is_another() => {}

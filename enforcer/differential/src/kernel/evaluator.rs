@@ -192,7 +192,7 @@ impl Evaluator {
     /// # Errors
     /// When the kernel refuses.
     pub fn load_early(compiled: &CompiledHook, types: &KernelTypes) -> Result<Self, KernelError> {
-        let mut config = compiled.config.clone();
+        let mut config = compiled.config;
         cast::put(types, &mut config)?;
         load(open(&config, &[EARLY_ENTRY])?)
     }
