@@ -7,6 +7,7 @@ use quell_wire::event::{
     EVENT_CUT, EVENT_FAILED_CLOSED, EVENT_MONITORED, EVENT_MONOTONIC, EVENT_REFUSED, EVENT_RETURNED,
     EVENT_UNREADABLE, EventHead, NO_SELECTOR, SIGNAL_NOT_SENT,
 };
+use quell_wire::hook::Convention;
 use serde_json::{Map, Value, json};
 
 use super::argument::{self, text};
@@ -51,6 +52,10 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn function(&self, event: &Event) -> &'a str {
         match self.targets {
+            // One load of several, at one of the call's entries.
+            [entry] if matches!(entry.convention, Convention::Syscall64 | Convention::Syscall32) => {
+                &entry.symbol
+            }
             [] | [_] => self.call,
             many => usize::try_from(event.head.target)
                 .ok()
@@ -232,7 +237,6 @@ pub(super) fn trim(name: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use quell_wire::event::EVENT_VERSION;
-    use quell_wire::hook::Convention;
 
     use super::*;
     use crate::event::record::EventValue;
@@ -342,6 +346,17 @@ mod tests {
         event.head.target = 1;
         let json = value(&event, origin, &WallClock::zero());
         assert_eq!(json["process_kprobe"]["function_name"], "__ia32_sys_write");
+    }
+
+    #[test]
+    fn a_load_at_one_entry_of_a_system_call_names_that_entry_and_one_at_another_function_the_hook() {
+        let named = |symbol: &str, convention| {
+            let targets = [Target { symbol: symbol.into(), convention }];
+            let json = value(&event(1, 0), Origin { targets: &targets, ..ORIGIN }, &WallClock::zero());
+            json["process_kprobe"]["function_name"].clone()
+        };
+        assert_eq!(named("__ia32_sys_write", Convention::Syscall32), "__ia32_sys_write");
+        assert_eq!(named("file_permission", Convention::Function), ORIGIN.call);
     }
 
     #[test]
