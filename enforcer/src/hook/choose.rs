@@ -11,9 +11,9 @@ use super::mechanism::{Mechanism, Target};
 use super::pairs::{self, Arguments, Pair};
 use super::pattern;
 use super::syscall::{self, highest_argument};
+use super::trampoline::{is_given_words, passable, trampolines};
 use crate::kernel::facts::{Answer, Feature, KernelFacts, PrototypeAnswer};
 use crate::kernel::functions::FunctionAnswer;
-use crate::kernel::prototype::Parameter;
 use crate::policy::ast::{Action, Hook, HookPoint, OverrideMethod, Policy, Selector};
 use crate::policy::entry;
 
@@ -95,12 +95,12 @@ impl Reason {
         Self { text: text.into(), unknown: false }
     }
 
-    fn unknown(text: impl Into<String>) -> Self {
+    pub(super) fn unknown(text: impl Into<String>) -> Self {
         Self { text: text.into(), unknown: true }
     }
 }
 
-type Tried = Result<Vec<Served>, Reason>;
+pub(super) type Tried = Result<Vec<Served>, Reason>;
 
 /// How this kernel serves a hook.
 ///
@@ -173,8 +173,8 @@ pub(super) fn choose(hook: &Hook, need: Need, facts: &KernelFacts) -> Result<Cho
     }
 }
 
-/// Programs that see the calls of these functions and refuse none. A trampoline's takes a tenth of the instructions that a kprobe takes by
-/// itself; the kernel skips it where it is under way on the same CPU already, which is never where nothing is preempted, and
+/// Programs that see the calls of these functions and refuse none. A trampoline's takes some 250 instructions
+/// less than a kprobe takes by itself; the kernel skips it where it is under way on the same CPU already, which is never where nothing is preempted, and
 /// oftener than a kprobe where something is (docs/decisions/0023-plain-loads-and-trampolines.md).
 fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) -> Vec<Served> {
     let takes_it = facts.feature(Feature::Unpreempted) == Answer::Present
@@ -185,17 +185,6 @@ fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) 
     by_trampoline.unwrap_or_else(|| {
         vec![Served { mechanism: Mechanism::Kprobe, targets, arguments: None, call: None }]
     })
-}
-
-/// Whether a trampoline at a function is known to have all arguments that a hook looks at, a word each.
-fn is_given_words(target: &Target, highest: Option<u8>, facts: &KernelFacts) -> bool {
-    if target.convention != Convention::Function {
-        return true;
-    }
-    let PrototypeAnswer::Known(prototype) = facts.prototype(&target.symbol) else { return false };
-    let parameters = &prototype.parameters;
-    !parameters.contains(&Parameter::Other)
-        && highest.is_none_or(|highest| usize::from(highest) < parameters.len())
 }
 
 /// Ways to refuse, the best first.
@@ -371,73 +360,6 @@ fn hook_exists(symbol: &str, facts: &KernelFacts) -> Result<(), Reason> {
     }
 }
 
-/// Trampoline programs: one load per function.
-fn trampolines(mechanism: Mechanism, targets: &[Target], facts: &KernelFacts) -> Tried {
-    let way = mechanism.name();
-    let feature = if mechanism == Mechanism::FmodRet { Feature::ModifyReturn } else { Feature::Trampolines };
-    offered(way, feature, facts)?;
-    ring(way, facts)?;
-    for Target { symbol, convention } in targets {
-        present(symbol, facts)?;
-        if *convention != Convention::Function && !has_typed_registers(symbol, facts) {
-            return Err(Reason::no(format!(
-                "{way}: {} does not say of what type the registers are that `{symbol}` is given",
-                facts.release
-            )));
-        }
-        if facts.functions.untraceable.contains(symbol) {
-            return Err(Reason::no(format!(
-                "{way}: the function tracer of {} cannot take `{symbol}`",
-                facts.release
-            )));
-        }
-        if mechanism != Mechanism::FmodRet {
-            continue;
-        }
-        returns_error(way, symbol, facts)?;
-        match facts.modifiable(symbol) {
-            Answer::Present => {}
-            Answer::Absent => {
-                passable(way, symbol, facts)?;
-                return Err(Reason::no(format!(
-                    "{way}: {} does not let `{symbol}` be modified: as a rule only `security_*` functions, and those whose errors may be injected",
-                    facts.release
-                )));
-            }
-            Answer::Unknown(why) => return Err(Reason::unknown(format!("{way}: {why}"))),
-        }
-    }
-    let load =
-        |target: &Target| Served { mechanism, targets: vec![target.clone()], arguments: None, call: None };
-    Ok(targets.iter().map(load).collect())
-}
-
-/// Whether what the entry of a system call is given is described: some of the kernel's files only declare it, and no verifier lets a program
-/// have that. Of a recorded kernel only those entries are described where it is not.
-fn has_typed_registers(entry: &str, facts: &KernelFacts) -> bool {
-    let PrototypeAnswer::Known(prototype) = facts.prototype(entry) else { return true };
-    prototype.has_typed_registers()
-}
-
-/// Whether a function is known to be given a structure itself.
-fn by_value(function: &str, facts: &KernelFacts) -> bool {
-    let PrototypeAnswer::Known(prototype) = facts.prototype(function) else { return false };
-    prototype.parameters.contains(&Parameter::Other)
-}
-
-/// Whether what a function, or the hook that it asks, is given can pass through a trampoline: those of older kernels cannot hand on a
-/// structure (before Linux 6.1, commit 720e6a435194), which shows where the function cannot be modified for no other reason.
-fn passable(way: &str, function: &str, facts: &KernelFacts) -> Result<(), Reason> {
-    let is_asked = facts.feature(Feature::ModifyReturn) == Answer::Present;
-    if is_asked && facts.modifiable(function) == Answer::Absent && by_value(function, facts) {
-        return Err(Reason::no(format!(
-            "{way}: `{function}` is given a structure by value, which {} cannot pass through a trampoline",
-            facts.release
-        )));
-    }
-    Ok(())
-}
-
 /// One kprobe program at all of them that makes calls return an error.
 fn override_return(targets: &[Target], facts: &KernelFacts) -> Tried {
     const WAY: &str = "kprobe override";
@@ -469,7 +391,7 @@ fn override_return(targets: &[Target], facts: &KernelFacts) -> Tried {
     }])
 }
 
-fn present(symbol: &str, facts: &KernelFacts) -> Result<(), Reason> {
+pub(super) fn present(symbol: &str, facts: &KernelFacts) -> Result<(), Reason> {
     match facts.functions.answer(symbol) {
         FunctionAnswer::Present | FunctionAnswer::Unknown => Ok(()),
         FunctionAnswer::Absent => Err(Reason::no(format!("{} has no function `{symbol}`", facts.release))),
@@ -499,7 +421,7 @@ pub(super) fn offered(way: &str, feature: Feature, facts: &KernelFacts) -> Resul
 }
 
 /// Programs of these kinds hand their events to a ring buffer only: a kernel without one is older than what they need.
-fn ring(way: &str, facts: &KernelFacts) -> Result<(), Reason> {
+pub(super) fn ring(way: &str, facts: &KernelFacts) -> Result<(), Reason> {
     match facts.feature(Feature::RingBuffer) {
         Answer::Absent => Err(Reason::no(format!(
             "{way}: {} has no {}, which such programs post to here",

@@ -35,6 +35,7 @@ mod sizes;
 mod specialise;
 pub mod statistics;
 mod syscall;
+mod trampoline;
 pub mod types;
 mod unsupported;
 mod user_program;
