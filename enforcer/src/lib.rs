@@ -6,6 +6,7 @@
 
 pub mod bytes;
 pub mod check;
+mod descriptors;
 pub mod event;
 pub mod exit;
 pub mod files;

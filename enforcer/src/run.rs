@@ -12,6 +12,7 @@ use quell_wire::hook::HOOK_TRACKED;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::descriptors;
 use crate::event::clock::WallClock;
 use crate::event::json::Origin;
 use crate::event::process::ProcessEvent;
@@ -128,6 +129,10 @@ pub enum Progress<'a> {
 /// # Errors
 /// Whatever kept it from enforcing every policy as written, or from reporting at the end.
 pub fn run(options: &Options, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
+    descriptors::allow_most().map_err(|error| RunError::Environment {
+        what: "raise the limit of open files",
+        reason: error.to_string(),
+    })?;
     let stop = stop_flag()?;
     let (mut plans, facts) = plan_all(&options.policies, &options.view)?;
     for plan in plans.iter().filter(|plan| !plan.remarks.is_empty()) {
