@@ -164,7 +164,8 @@ fn grown(
     whole: u64,
 ) -> Option<String> {
     let allowed = allowed(call, then, i64::try_from(whole).unwrap_or(i64::MAX));
-    (now - then > allowed).then(|| {
+    // Less than nothing was a stroke of luck of the call without an agent, and is nothing to measure the next run by.
+    (now - then.max(0) > allowed).then(|| {
         let hooks: Vec<_> =
             policy.hooks.iter().map(|hook| format!("{} ({})", hook.call, hook.mechanism)).collect();
         let hooks = if hooks.is_empty() { "no hook".to_owned() } else { hooks.join(", ") };
@@ -244,6 +245,12 @@ mod tests {
     fn opening_a_file_may_grow_a_little_more() {
         assert_eq!([0, 500].map(|then| allowed(BenchCall::OpenClose, then, 5500)), [10, 10]);
         assert_eq!(allowed(BenchCall::Write, 0, 5500), 4);
+    }
+
+    #[test]
+    fn what_was_less_than_nothing_is_nothing_to_measure_the_next_run_by() {
+        assert!(agreed(-48).exceeded(&costs("6.12.1-1", 4)).is_empty());
+        assert_eq!(agreed(-48).exceeded(&costs("6.12.1-1", 5)).len(), 1);
     }
 
     #[test]
