@@ -1,5 +1,7 @@
 //! What a plan has to know about single functions of a kernel: found from the policies alone, so that nothing else is asked.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{advice, choose, enforcer, pairs, syscall};
 use crate::kernel::facts::KernelFacts;
 use crate::kernel::functions::Functions;
@@ -13,7 +15,24 @@ use crate::policy::ast::{Hook, HookPoint, Policy, Selector};
 /// As [`probe::add_asked`].
 pub fn add(facts: &mut KernelFacts, policies: &[&Policy], view: &View) -> Result<(), ProbeError> {
     let asked = of(policies, &facts.functions);
+    facts.functions.crowded = crowded(policies, &facts.functions);
     probe::add_asked(facts, &asked, view)
+}
+
+/// Hooks of one function that trampolines serve at most. A trampoline has places for 38 programs (`BPF_MAX_TRAMP_LINKS`; 40 before Linux 5.19),
+/// of which others may have some, and a program at a return takes one more.
+const MOST_AT_ONE_FUNCTION: usize = 24;
+
+/// The functions that these policies hook more often than that.
+fn crowded(policies: &[&Policy], functions: &Functions) -> BTreeSet<String> {
+    let mut hooks: BTreeMap<String, usize> = BTreeMap::new();
+    for hook in policies.iter().flat_map(|policy| &policy.hooks) {
+        if let HookPoint::Kprobe { function, every_abi, .. } = &hook.point {
+            let entries = syscall::entries(function, *every_abi, syscall::highest_argument(hook), functions);
+            entries.targets.into_iter().for_each(|target| *hooks.entry(target.symbol).or_default() += 1);
+        }
+    }
+    hooks.into_iter().filter(|(_, count)| *count > MOST_AT_ONE_FUNCTION).map(|(name, _)| name).collect()
 }
 
 /// What to ask a kernel with these functions.
@@ -77,8 +96,26 @@ mod tests {
         of(&[&policy], &functions)
     }
 
-    fn names(of: &std::collections::BTreeSet<String>) -> Vec<&str> {
+    fn names(of: &BTreeSet<String>) -> Vec<&str> {
         of.iter().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn a_function_that_more_hooks_are_at_than_a_trampoline_has_places_for_is_crowded() {
+        let policy = |call: &str| {
+            let text = format!(
+                "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: p\nspec:\n  kprobes:\n  - call: {call}\n"
+            );
+            parse(&Source::new("p.yaml", text.as_str())).unwrap().remove(0)
+        };
+        let functions =
+            Functions::from_kallsyms("0 T __x64_sys_write\n0 T __ia32_sys_write\n0 T __x64_sys_read\n");
+        let (write, read) = (policy("sys_write"), policy("sys_read"));
+        let many = [vec![&write; MOST_AT_ONE_FUNCTION], vec![&read]].concat();
+        assert!(crowded(&many, &functions).is_empty());
+        let more = [many, vec![&write]].concat();
+        let expected = ["__ia32_sys_write", "__x64_sys_write"].map(str::to_owned);
+        assert_eq!(crowded(&more, &functions), expected.into());
     }
 
     #[test]

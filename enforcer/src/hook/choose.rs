@@ -180,6 +180,7 @@ fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) 
     let takes_it = facts.feature(Feature::Unpreempted) == Answer::Present
         && !need.returns
         && !need.notes
+        && !targets.iter().any(|target| facts.functions.crowded.contains(&target.symbol))
         && targets.iter().all(|target| is_given_words(target, highest_argument(hook), facts));
     let by_trampoline = takes_it.then(|| trampolines(Mechanism::Fentry, &targets, facts).ok()).flatten();
     by_trampoline.unwrap_or_else(|| {

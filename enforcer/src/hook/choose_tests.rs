@@ -80,6 +80,14 @@ fn where_nothing_is_preempted_a_kill_is_served_by_trampolines(#[case] hook: &str
 }
 
 #[test]
+fn hooks_of_a_function_with_more_of_them_than_a_trampoline_has_places_for_are_kprobes() {
+    let mut facts = unpreempted(&[]);
+    facts.functions.crowded.insert("__ia32_sys_write".to_owned());
+    let spec = format!("kprobes: [{{call: sys_write, {KILL}}}]");
+    assert_eq!(chosen(&spec, &facts).unwrap(), "kprobe at __x64_sys_write, __ia32_sys_write");
+}
+
+#[test]
 fn what_leaves_notes_for_an_enforcer_stays_a_kprobe() {
     let spec = "enforcers: [{calls: [sys_write]}], kprobes: [{call: sys_write, selectors: [{matchActions: \
                 [{action: NotifyEnforcer, argError: -1}]}]}]";

@@ -31,6 +31,9 @@ pub struct Functions {
     /// debugfs is not there to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injectable: Option<BTreeSet<String>>,
+    /// Names at which these policies have more hooks than a trampoline has places for programs; of no recorded kernel.
+    #[serde(skip)]
+    pub crowded: BTreeSet<String>,
 }
 
 /// What is known about one name.
@@ -104,6 +107,7 @@ impl Functions {
                 .injectable
                 .as_ref()
                 .map(|names| names.iter().filter(|name| keep(name)).cloned().collect()),
+            crowded: BTreeSet::new(),
         }
     }
 
