@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use vmtest_proto::{AgentSeen, BenchCall, BenchSeen, CallCost, KnownLoop};
 
+use super::baseline;
 use super::{
     cost::{AgentFigures, HookSeen, PolicyCosts, added},
     pass::{OFF, OFF_AGAIN},
@@ -84,7 +85,8 @@ fn inexact(seen: &KnownLoop) -> Option<String> {
 
 fn drifted(call: BenchCall, before: &CallCost, after: &CallCost) -> Option<String> {
     let per_mille = call.varies_per_mille().map_or(DRIFT_PER_MILLE, u64::from);
-    let allowed = (DRIFT * u64::from(before.batch)).max(before.fewest * per_mille / 1000);
+    let drift = DRIFT.max(baseline::slack(call).unsigned_abs());
+    let allowed = (drift * u64::from(before.batch)).max(before.fewest * per_mille / 1000);
     (before.batch != after.batch || before.fewest.abs_diff(after.fewest) > allowed).then(|| {
         format!(
             "{} took {} instructions per {} calls before the agents and {} after them",
