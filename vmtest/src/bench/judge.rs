@@ -102,13 +102,16 @@ fn of_policy(pass: &BenchSeen, plain: &BTreeMap<BenchCall, CallCost>) -> Result<
     let Some(agent) = &pass.agent else { return Err(vec!["no agent was started".to_owned()]) };
     let mut wrong = of_agent(agent);
     let mut hooks = Vec::new();
-    for hook in hooks_of(&agent.report) {
-        match of_hook(hook, &pass.calls.calls) {
-            Ok(seen) => hooks.push(seen),
-            Err(reason) => wrong.push(reason),
+    for policy in agent.report["policies"].as_array().into_iter().flatten() {
+        let mut loads = Vec::new();
+        for hook in policy["hooks"].as_array().into_iter().flatten() {
+            match of_hook(hook, &pass.calls.calls) {
+                Ok(seen) => loads.push(seen),
+                Err(reason) => wrong.push(reason),
+            }
         }
+        hooks.extend(joined(loads));
     }
-    let hooks = joined(hooks);
     wrong.extend(hooks.iter().filter_map(|hook| unseen(hook, &pass.calls.calls)));
     if hooks.is_empty() && wrong.is_empty() && !agent.other {
         wrong.push("the agent's report has no hook".to_owned());
@@ -159,11 +162,6 @@ fn of_agent(agent: &AgentSeen) -> Vec<String> {
     wrong
 }
 
-fn hooks_of(report: &Value) -> impl Iterator<Item = &Value> {
-    let policies = report["policies"].as_array().into_iter().flatten();
-    policies.flat_map(|policy| policy["hooks"].as_array().into_iter().flatten())
-}
-
 /// Every call that it saw was decided, and not for a match.
 fn of_hook(hook: &Value, calls: &BTreeMap<BenchCall, CallCost>) -> Result<HookSeen, String> {
     let call = hook["call"].as_str().unwrap_or_default().to_owned();
@@ -192,7 +190,7 @@ fn of_hook(hook: &Value, calls: &BTreeMap<BenchCall, CallCost>) -> Result<HookSe
     Ok(HookSeen { call, mechanism, decided, made, programs })
 }
 
-/// A hook of several functions may be several loads, one at each of them: together they saw its calls. What the one took that saw
+/// A hook of a policy at several functions may be several loads, one at each of them: together they saw its calls. What the one took that saw
 /// most of them is what a call takes.
 fn joined(loads: Vec<HookSeen>) -> Vec<HookSeen> {
     let mut hooks: Vec<HookSeen> = Vec::new();
