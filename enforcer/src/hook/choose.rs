@@ -174,7 +174,7 @@ pub(super) fn choose(hook: &Hook, need: Need, facts: &KernelFacts) -> Result<Cho
 }
 
 /// Programs that see the calls of these functions and refuse none. A trampoline's takes some 250 instructions
-/// less than a kprobe takes by itself; the kernel skips it where it is under way on the same CPU already, which is never where nothing is preempted, and
+/// less than a kprobe takes by itself; the kernel skips it where it is under way on the same CPU already: where nothing is preempted only in an interrupt, as a kprobe, and
 /// oftener than a kprobe where something is (docs/decisions/0023-plain-loads-and-trampolines.md).
 fn watching(hook: &Hook, need: Need, targets: Vec<Target>, facts: &KernelFacts) -> Vec<Served> {
     let takes_it = facts.feature(Feature::Unpreempted) == Answer::Present

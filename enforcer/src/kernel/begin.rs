@@ -14,10 +14,10 @@ const BEGIN_BYTES: usize = 16;
 const VALUE_BYTES: usize = BEGIN_BYTES + size_of::<u64>();
 
 /// What stands in front: where an indirect call may go to (`endbr64`), or what the kernel puts there when none does (`gen_endbr_poison` of
-/// arch/x86, before and since Linux 6.15).
+/// arch/x86, in its earlier and its later form).
 const LANDINGS: [[u8; 4]; 3] = [[0xf3, 0x0f, 0x1e, 0xfa], [0x66, 0x0f, 0x1f, 0x00], [0x0f, 0x1f, 0x40, 0xd6]];
-/// Where the function tracer puts its call, while nobody traces the function (`x86_nops[5]` of arch/x86; before Linux 5.13 some processors
-/// had another one).
+/// Where the function tracer puts its call, while nobody traces the function (`x86_nops[5]` of arch/x86; some processors have the
+/// other one on older kernels, as QEMU's have on 5.10).
 const UNUSED_CALLS: [[u8; 5]; 2] = [[0x0f, 0x1f, 0x44, 0x00, 0x00], [0x66, 0x66, 0x66, 0x66, 0x90]];
 
 /// A program that reads, and the map that it has the place from.
