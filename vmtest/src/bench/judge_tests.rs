@@ -51,6 +51,39 @@ fn a_good_run_says_what_the_policy_adds_to_each_call() {
     assert_eq!((policy.hooks[0].decided, policy.hooks[0].made), (650, Some(640)));
 }
 
+/// A load of the hook that saw nothing.
+fn idle_load() -> Value {
+    let mut load = report()["policies"][0]["hooks"][0].clone();
+    for counter in ["calls", "own", "filter_rejected"] {
+        load["counters"][counter] = json!(0);
+    }
+    load
+}
+
+#[test]
+fn the_loads_of_a_hook_saw_its_calls_together_whichever_saw_them() {
+    for first in [true, false] {
+        let mut agent = agent();
+        let hooks = agent.report["policies"][0]["hooks"].as_array_mut().unwrap();
+        hooks.insert(usize::from(!first), idle_load());
+        let judged = judge(&passes(agent)).unwrap();
+        let seen: Vec<_> = judged.policies[0].hooks.iter().map(|hook| (hook.decided, hook.made)).collect();
+        assert_eq!(seen, [(650, Some(640))]);
+    }
+}
+
+#[test]
+fn the_same_hook_of_two_policies_is_two_each_of_which_saw_every_call() {
+    let mut agent = agent();
+    let policies = agent.report["policies"].as_array_mut().unwrap();
+    policies.push(policies[0].clone());
+    let judged = judge(&passes(agent.clone())).unwrap();
+    assert_eq!(judged.policies[0].hooks.iter().map(|hook| hook.decided).collect::<Vec<_>>(), [650, 650]);
+    agent.report["policies"][1]["hooks"] = json!([idle_load()]);
+    let reasons = judge(&passes(agent)).unwrap_err().join("; ");
+    assert!(reasons.contains("0 decided"), "{reasons}");
+}
+
 #[rstest]
 #[case::matched("matched", json!(1), "1 calls matched")]
 #[case::undecided("unreadable", json!(2), "2 calls unreadable")]
