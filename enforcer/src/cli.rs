@@ -259,10 +259,13 @@ fn check(
             });
         }
     }
-    // Of the running kernel, only what the policies name is worth asking.
-    if let (Some(facts), Some(view)) = (facts.as_mut(), running) {
+    if let Some(facts) = facts.as_mut() {
         let policies: Vec<_> = checked.iter().flat_map(|one| &one.policies).collect();
-        asked::add(facts, &policies, view)?;
+        match running {
+            // Of the running kernel, only what the policies name is worth asking.
+            Some(view) => asked::add(facts, &policies, view)?,
+            None => asked::crowd(facts, &policies),
+        }
     }
     let mut names = Names::default();
     for one in &mut checked {

@@ -15,11 +15,16 @@ use crate::policy::ast::{Hook, HookPoint, Policy, Selector};
 /// As [`probe::add_asked`].
 pub fn add(facts: &mut KernelFacts, policies: &[&Policy], view: &View) -> Result<(), ProbeError> {
     let asked = of(policies, &facts.functions);
-    facts.functions.crowded = crowded(policies, &facts.functions);
+    crowd(facts, policies);
     probe::add_asked(facts, &asked, view)
 }
 
-/// Hooks of one function that trampolines serve at most. A trampoline has places for 38 programs (`BPF_MAX_TRAMP_LINKS`; 40 before Linux 5.19),
+/// Adds to the facts of any kernel at which functions these policies have more hooks than a trampoline shall serve.
+pub fn crowd(facts: &mut KernelFacts, policies: &[&Policy]) {
+    facts.functions.crowded = crowded(policies, &facts.functions);
+}
+
+/// Hooks of one function that trampolines serve at most. A trampoline has places for 38 programs (`BPF_MAX_TRAMP_LINKS` of include/linux/bpf.h),
 /// of which others may have some, and a program at a return takes one more.
 const MOST_AT_ONE_FUNCTION: usize = 24;
 
@@ -27,10 +32,14 @@ const MOST_AT_ONE_FUNCTION: usize = 24;
 fn crowded(policies: &[&Policy], functions: &Functions) -> BTreeSet<String> {
     let mut hooks: BTreeMap<String, usize> = BTreeMap::new();
     for hook in policies.iter().flat_map(|policy| &policy.hooks) {
-        if let HookPoint::Kprobe { function, every_abi, .. } = &hook.point {
-            let entries = syscall::entries(function, *every_abi, syscall::highest_argument(hook), functions);
-            entries.targets.into_iter().for_each(|target| *hooks.entry(target.symbol).or_default() += 1);
-        }
+        // Those that ask for a trampoline have one, and take its places from the others.
+        let (HookPoint::Kprobe { function, every_abi: every, .. }
+        | HookPoint::Fentry { function, syscall: every, .. }) = &hook.point
+        else {
+            continue;
+        };
+        let entries = syscall::entries(function, *every, syscall::highest_argument(hook), functions);
+        entries.targets.into_iter().for_each(|target| *hooks.entry(target.symbol).or_default() += 1);
     }
     hooks.into_iter().filter(|(_, count)| *count > MOST_AT_ONE_FUNCTION).map(|(name, _)| name).collect()
 }
@@ -102,20 +111,23 @@ mod tests {
 
     #[test]
     fn a_function_that_more_hooks_are_at_than_a_trampoline_has_places_for_is_crowded() {
-        let policy = |call: &str| {
+        let policy = |kind: &str, call: &str| {
             let text = format!(
-                "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: p\nspec:\n  kprobes:\n  - call: {call}\n"
+                "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: p\nspec:\n  {kind}:\n  - call: {call}\n"
             );
             parse(&Source::new("p.yaml", text.as_str())).unwrap().remove(0)
         };
         let functions =
             Functions::from_kallsyms("0 T __x64_sys_write\n0 T __ia32_sys_write\n0 T __x64_sys_read\n");
-        let (write, read) = (policy("sys_write"), policy("sys_read"));
+        let [write, read] = ["sys_write", "sys_read"].map(|call| policy("kprobes", call));
+        let bound = policy("fentries", "sys_write");
         let many = [vec![&write; MOST_AT_ONE_FUNCTION], vec![&read]].concat();
         assert!(crowded(&many, &functions).is_empty());
-        let more = [many, vec![&write]].concat();
-        let expected = ["__ia32_sys_write", "__x64_sys_write"].map(str::to_owned);
-        assert_eq!(crowded(&more, &functions), expected.into());
+        for one in [&write, &bound] {
+            let more = [many.clone(), vec![one]].concat();
+            let expected = ["__ia32_sys_write", "__x64_sys_write"].map(str::to_owned);
+            assert_eq!(crowded(&more, &functions), expected.into());
+        }
     }
 
     #[test]
