@@ -393,11 +393,12 @@ fn run(options: &Options) -> Result<u8> {
              output will stop it"
         ),
         Progress::Enforcing(plans) => {
-            for plan in plans {
-                for hook in &plan.hooks {
-                    eprintln!("quell: {mode} {}: {hook}", plan.policy);
-                }
-            }
+            // In one call: what is enforced by now sees the agent's own writes as well.
+            let lines = plans.iter().flat_map(|plan| plan.hooks.iter().map(move |hook| (plan, hook)));
+            let text = lines.fold(String::new(), |text, (plan, hook)| {
+                text + &format!("quell: {mode} {}: {hook}\n", plan.policy)
+            });
+            eprint!("{text}");
         }
     };
     match run::run(options, &mut tell) {
