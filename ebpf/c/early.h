@@ -114,7 +114,19 @@ static __always_inline bool quell_early_text(__u64 pointer)
 
 	if ((__s64)pointer < 0 || bpf_probe_read_user(words, sizeof(words), (const void *)pointer))
 		return false;
+	if (config.quick_words)
+		return !quell_early_listed(quell_quick_hash(&config, 0, words[0], 0, words[1]));
 	return !(quell_quick_equal(&config, 0, words[0]) & quell_quick_equal(&config, QUELL_MAX_QUICK, words[1]));
+}
+
+/* Whether a number contradicts every value. */
+static __always_inline bool quell_early_number(__u64 number)
+{
+	if (config.quick == QUELL_QUICK_BITS)
+		return !(number & config.quick_mask[0]);
+	if (config.quick_words)
+		return !quell_early_listed(quell_quick_hash(&config, 0, number, 0, 0));
+	return !quell_quick_equal(&config, 0, number);
 }
 
 /* Whether a file, or whatever names one, contradicts every value. */
@@ -158,6 +170,8 @@ static __always_inline bool quell_early_no(quell_context *context)
 		return false;
 	if (!quell_early_word(context, &word))
 		return false;
+	if (config.quick == QUELL_QUICK_NUMBER || config.quick == QUELL_QUICK_BITS)
+		return quell_early_number(word);
 	if (config.quick == QUELL_QUICK_TEXT)
 		return quell_early_text(word);
 #ifdef QUELL_CONTEXT_WORDS

@@ -18,6 +18,16 @@ struct quell_early_entry {
 	const unsigned char *name;
 };
 
+/* Whether the table of the early look may have a value with this hash. */
+static __always_inline bool quell_early_listed(__u64 hash)
+{
+	__u32 at = quell_quick_word_of(&config, hash);
+	__u64 bits = quell_quick_bits_of(hash);
+	const __u64 *word = bpf_map_lookup_elem(&early_words, &at);
+
+	return !word || (*word & bits) == bits;
+}
+
 /* Whether the three members lie together, as in every kernel so far; all of it is a constant of the kernel. Else there is no
  * early look. */
 static __always_inline bool quell_early_layout(void)
@@ -94,8 +104,8 @@ static __always_inline bool quell_early_below(const bool typed, struct dentry *d
 	return false;
 }
 
-/* Whether the last name contradicts every value. */
-static __always_inline bool quell_early_last(const bool typed, struct dentry *dentry, struct vfsmount *vfsmount)
+/* Whether the last name contradicts every value; in a table or not are two ways, so that the one costs nothing of the other. */
+static __always_inline bool quell_early_last(const bool typed, const bool table, struct dentry *dentry, struct vfsmount *vfsmount)
 {
 	struct quell_early_entry entry = {};
 	struct dentry *root;
@@ -103,8 +113,13 @@ static __always_inline bool quell_early_last(const bool typed, struct dentry *de
 
 	if (!quell_early_entry(typed, dentry, &entry) || (__u64)entry.length - 1 >= QUELL_MAX_NAME_BYTES)
 		return false;
-	left = quell_quick_fitting(&config, 0, entry.length);
-	if (left) {
+	if (table) {
+		__u64 word = quell_peek_bytes(entry.name + quell_quick_tail_from(entry.length));
+
+		if (!word ||
+		    quell_early_listed(quell_quick_hash(&config, entry.length, quell_quick_tail(word, entry.length), 0, 0)))
+			return false;
+	} else if ((left = quell_quick_fitting(&config, 0, entry.length))) {
 		__u64 word = quell_peek_bytes(entry.name + quell_quick_tail_from(entry.length));
 
 		if (!word || left & quell_quick_equal(&config, 0, quell_quick_tail(word, entry.length)))
@@ -127,6 +142,22 @@ static __always_inline __u32 quell_early_name(const __u32 begin, __u32 left, con
 		return left;
 	word = quell_peek_bytes(entry->name);
 	return word ? left & quell_quick_equal(&config, begin, word) : ~0U;
+}
+
+/* Whether the first two names are not in the table. The second may be missing. */
+static __always_inline bool quell_early_unlisted(const struct quell_early_entry *first, const struct quell_early_entry *second)
+{
+	__u64 word = quell_peek_bytes(first->name), next = 0;
+
+	if (!word)
+		return false;
+	if (config.quick_mask[QUELL_MAX_QUICK] && second->length) {
+		next = quell_peek_bytes(second->name);
+		if (!next)
+			return false;
+	}
+	return !quell_early_listed(quell_quick_hash(&config, first->length, quell_quick_head(word, first->length),
+						    second->length, quell_quick_head(next, second->length)));
 }
 
 /* A walk of so few steps is never too long for the whole one. */
@@ -154,7 +185,7 @@ static __always_inline bool quell_early_above(struct mount *mount, struct mount 
 
 /* Whether the first two names contradict every value. The walk is that of path.h, without the names. `typed` holds up to the root of the
  * mount; above it, only casts give types. */
-static __always_inline bool quell_early_first(bool typed, struct dentry *dentry, struct vfsmount *vfsmount, struct mount *mount)
+static __always_inline bool quell_early_first(bool typed, const bool table, struct dentry *dentry, struct vfsmount *vfsmount, struct mount *mount)
 {
 	struct quell_early_entry first = {}, second = {};
 	struct dentry *root = quell_peek(typed, &vfsmount->mnt_root);
@@ -174,6 +205,8 @@ static __always_inline bool quell_early_first(bool typed, struct dentry *dentry,
 				/* The root has no name. */
 				if (!first.length)
 					return false;
+				if (table)
+					return quell_early_unlisted(&first, &second);
 				left = quell_early_name(0, ~0U, &first);
 				if (left)
 					left = quell_early_name(QUELL_MAX_QUICK, left, &second);
@@ -226,8 +259,11 @@ static __always_inline bool quell_early_path(const bool typed, struct path *path
 
 	if (mounts != QUELL_EARLY_MOUNTED)
 		return mounts == QUELL_EARLY_NO_PATH;
-	return config.quick == QUELL_QUICK_LAST ? quell_early_last(typed, dentry, mnt) :
-						  quell_early_first(typed, dentry, mnt, mount);
+	if (config.quick == QUELL_QUICK_LAST)
+		return config.quick_words ? quell_early_last(typed, true, dentry, mnt) :
+					    quell_early_last(typed, false, dentry, mnt);
+	return config.quick_words ? quell_early_first(typed, true, dentry, mnt, mount) :
+				    quell_early_first(typed, false, dentry, mnt, mount);
 }
 
 #define QUELL_EARLY_OPEN(n)                                                                                \

@@ -102,6 +102,14 @@ struct {
 	__type(value, struct quell_search_table);
 } search_tables SEC(".maps");
 
+/* The table of the early look; the agent gives it as many words as the hook's constants say. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} early_words SEC(".maps");
+
 /* Stages behind the gateway. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -48,6 +48,45 @@ static __always_inline __u32 quell_quick_equal(const volatile struct quell_hook_
 	return equal;
 }
 
+/* The first of so many bytes. */
+static __always_inline __u64 quell_quick_head(__u64 word, __u64 length)
+{
+	return length < 8 ? word & ((1ULL << (length * 8 & 63)) - 1) : word;
+}
+
+static __always_inline __u64 quell_quick_mix(__u64 hash, __u64 word)
+{
+	hash = (hash + word) * QUELL_QUICK_MULTIPLIER;
+	return hash ^ hash >> 32;
+}
+
+/* What a table says of more values than are compared one by one: a Bloom filter, whose bits for a value are all in one word. Here is the
+ * hash of what is looked at: a name, and of a second one as much as every value has. */
+static __always_inline __u64 quell_quick_hash(const volatile struct quell_hook_config *config, __u64 length, __u64 word,
+					      __u64 second_length, __u64 second)
+{
+	__u64 hash = quell_quick_mix(0, word & config->quick_mask[0]);
+
+	if (config->quick_exact & 1)
+		hash += length;
+	if (config->quick_mask[QUELL_MAX_QUICK])
+		hash = quell_quick_mix(hash, second & config->quick_mask[QUELL_MAX_QUICK]);
+	if ((config->quick_exact >> QUELL_MAX_QUICK) & 1)
+		hash += second_length;
+	return quell_quick_mix(hash, 0);
+}
+
+/* Which word of the table a hash is told by, and which bits of it. */
+static __always_inline __u32 quell_quick_word_of(const volatile struct quell_hook_config *config, __u64 hash)
+{
+	return hash >> 32 & (config->quick_words - 1);
+}
+
+static __always_inline __u64 quell_quick_bits_of(__u64 hash)
+{
+	return 1ULL << (hash & 63) | 1ULL << (hash >> 6 & 63) | 1ULL << (hash >> 12 & 63);
+}
+
 /* Where the eight bytes of a name begin that are compared as its last ones, and how far they are shifted: a short name has
  * fewer, which then are the highest. */
 static __always_inline __u32 quell_quick_tail_from(__u32 length)

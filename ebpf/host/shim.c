@@ -153,6 +153,26 @@ __u32 quell_host_quick_text(const struct quell_hook_config *config, __u32 begin,
 	return quell_quick_equal(config, begin, word);
 }
 
+/* Where its table tells of what is looked at: a word, and bits of it. */
+struct quell_host_told {
+	__u64 bits;
+	__u32 word;
+};
+
+struct quell_host_told quell_host_quick_told(const struct quell_hook_config *config, __u32 length, __u64 word, __u32 second_length,
+					     __u64 second)
+{
+	__u64 hash = quell_quick_hash(config, length, word, second_length, second);
+	struct quell_host_told told = { quell_quick_bits_of(hash), quell_quick_word_of(config, hash) };
+
+	return told;
+}
+
+__u64 quell_host_quick_head(__u64 word, __u32 length)
+{
+	return quell_quick_head(word, length);
+}
+
 __u32 quell_host_quick_tail_from(__u32 length)
 {
 	return quell_quick_tail_from(length);

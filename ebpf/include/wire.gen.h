@@ -68,7 +68,7 @@
 #define QUELL_MAX_TARGETS 4
 /* Steps of one `resolve`. */
 #define QUELL_MAX_STEPS 10
-/* Values of all selectors together that the early look compares; a hook with more of them, or with a set, has none. */
+/* Values of all selectors together that the early look compares one by one; more of them are told by a table. */
 #define QUELL_MAX_QUICK 8
 /* Directory entries that the early look goes up at most; deeper paths go the whole way. So few never make a path too long. */
 #define QUELL_MAX_QUICK_STEPS 16
@@ -523,6 +523,10 @@
 #define QUELL_QUICK_FIRST 2
 /* The first bytes of a text of the caller. */
 #define QUELL_QUICK_TEXT 3
+/* A number, which has to be one of the values. */
+#define QUELL_QUICK_NUMBER 4
+/* A number, which has to have one of the bits of the first mask. */
+#define QUELL_QUICK_BITS 5
 
 /* Sources of arguments */
 /* An argument of the target. */
@@ -537,6 +541,8 @@
 /* Hook flags */
 /* The helper that programs call for a cast: none that a kernel has. The agent makes calls of HookConfig's `cast` of it. */
 #define QUELL_CAST_CALL 20974
+/* What the hash of the early look's table is made with. */
+#define QUELL_QUICK_MULTIPLIER 2654435761
 /* Number of fault sites. */
 #define QUELL_FAULT_SITES 25
 /* Hook flag: pointers among the arguments are the caller's: a system call, or a probe of a program. */
@@ -993,8 +999,9 @@ struct quell_hook_config {
 	__u32 cast_bytes;
 	/* 1: no pointer is cast, and the kernel gives the calling task with its type. */
 	__u32 typed_task;
-	/* Zero. */
-	__u32 reserved;
+	/* Words of the table that tells more than MAX_QUICK values, a power of two; 0: there are not so many. Of the next rows, the
+	 * first places of first and second names then say what of a call is told: whether its length is, and which bits. */
+	__u32 quick_words;
 	/* Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does. */
 	__u32 quick_values;
 	/* Bit N: name N has just `quick_length` bytes, and not at least as many. */
@@ -1004,7 +1011,7 @@ struct quell_hook_config {
 	/* Per name (first or only names of all values, then second ones): its bytes. */
 	__u32 quick_length[16];
 	/* Per name: eight bytes of it, the last ones of a last name, else the first ones. Of a text: its first eight, and from
-	 * MAX_QUICK on the next eight. */
+	 * MAX_QUICK on the next eight. A number is a word. */
 	__u64 quick_word[16];
 	/* Per name: the bits of the word that count. */
 	__u64 quick_mask[16];
@@ -1060,7 +1067,7 @@ _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_argument) == 60
 _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_pointer) == 612, "offset of quell_hook_config.cast_pointer");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, cast_bytes) == 616, "offset of quell_hook_config.cast_bytes");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, typed_task) == 620, "offset of quell_hook_config.typed_task");
-_Static_assert(__builtin_offsetof(struct quell_hook_config, reserved) == 624, "offset of quell_hook_config.reserved");
+_Static_assert(__builtin_offsetof(struct quell_hook_config, quick_words) == 624, "offset of quell_hook_config.quick_words");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_values) == 628, "offset of quell_hook_config.quick_values");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_exact) == 632, "offset of quell_hook_config.quick_exact");
 _Static_assert(__builtin_offsetof(struct quell_hook_config, quick_mounts) == 636, "offset of quell_hook_config.quick_mounts");

@@ -17,7 +17,7 @@ use quell_wire::event::{EVENT_FAILED_CLOSED, EVENT_UNREADABLE};
 use quell_wire::hook::{HookConfig, SetKind};
 use quell_wire::limits::{FILTER_BYTES, MAX_ANCESTORS, MAX_STRING_BYTES, STRING_SLACK_BYTES};
 use quell_wire::selector::{AffixKey, Connection, NetworkKey, NumberKey, SearchTable, Section, StringKey};
-pub use quick::{contradicts_path, contradicts_text};
+pub use quick::{contradicts_number, contradicts_path, contradicts_text};
 
 const SLOT_BYTES: usize = (MAX_STRING_BYTES + STRING_SLACK_BYTES) as usize;
 /// What a step of the evaluator answers (ebpf/c/steps.h).

@@ -56,6 +56,8 @@ pub const fn set_map(kind: SetKind) -> &'static str {
     }
 }
 
+/// Words of the table of the early look; sized before load.
+pub const EARLY_MAP: &str = "early_words";
 /// Search tables, the first at index 0; sized before load.
 pub const SEARCH_MAP: &str = "search_tables";
 /// When events with a rate limit were last posted; sized before load.

@@ -10,8 +10,8 @@ use aya_obj::generated::bpf_map_type::{
 };
 use aya_obj::{Object, ProgramSection};
 use quell_bpf::{
-    EVENT_MAP, FILTER_MAP, FOLLOWED_MAP, Family, KEPT_MAP, KPROBE_OBJECT, KPROBE_PERF_OBJECT, NOTE_MAP,
-    PROCESS_MAP, RATE_MAP, SEARCH_MAP, STAGE_MAP, set_map,
+    EARLY_MAP, EVENT_MAP, FILTER_MAP, FOLLOWED_MAP, Family, KEPT_MAP, KPROBE_OBJECT, KPROBE_PERF_OBJECT,
+    NOTE_MAP, PROCESS_MAP, RATE_MAP, SEARCH_MAP, STAGE_MAP, set_map,
 };
 use quell_wire::WireRecord;
 use quell_wire::capacity::KERNELS;
@@ -189,6 +189,7 @@ fn bytes<T: WireRecord>() -> u32 {
 #[case(FILTER_MAP, BPF_MAP_TYPE_ARRAY as u32, 4, FILTER_BYTES, 1, 0)]
 #[case(STAGE_MAP, BPF_MAP_TYPE_PROG_ARRAY as u32, 4, 4, 9, 0)]
 #[case(SEARCH_MAP, BPF_MAP_TYPE_ARRAY as u32, 4, bytes::<SearchTable>(), 1, 0)]
+#[case(EARLY_MAP, BPF_MAP_TYPE_ARRAY as u32, 4, 8, 1, 0)]
 #[case(set_map(SetKind::Numbers), BPF_MAP_TYPE_HASH as u32, bytes::<NumberKey>(), 1, 1, 0)]
 #[case(set_map(SetKind::Strings), BPF_MAP_TYPE_HASH as u32, bytes::<StringKey>(), 1, 1, 0)]
 #[case(set_map(SetKind::Prefixes), BPF_MAP_TYPE_LPM_TRIE as u32, bytes::<AffixKey>(), 1, 1, NO_PREALLOC)]
@@ -261,7 +262,7 @@ fn the_scratch_memory_of_a_call_fits_into_a_per_cpu_value() {
 fn there_are_no_other_maps_than_these_and_the_two_of_globals(#[case] object: Object) {
     let names: BTreeSet<&str> = object.maps.keys().map(String::as_str).collect();
     let mut expected: BTreeSet<&str> = Family::Kprobe.shared_maps().iter().copied().collect();
-    expected.extend([FILTER_MAP, STAGE_MAP, SEARCH_MAP, RATE_MAP, KEPT_MAP, NOTE_MAP]);
+    expected.extend([FILTER_MAP, STAGE_MAP, SEARCH_MAP, EARLY_MAP, RATE_MAP, KEPT_MAP, NOTE_MAP]);
     expected.extend([PROCESS_MAP, FOLLOWED_MAP, "refusals", ".rodata", ".bss"]);
     expected.extend(SetKind::ALL.iter().map(|kind| set_map(*kind)));
     assert_eq!(names, expected);

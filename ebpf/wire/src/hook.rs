@@ -181,12 +181,18 @@ codes! {
         First = 2 as "QUELL_QUICK_FIRST",
         /// The first bytes of a text of the caller.
         Text = 3 as "QUELL_QUICK_TEXT",
+        /// A number, which has to be one of the values.
+        Number = 4 as "QUELL_QUICK_NUMBER",
+        /// A number, which has to have one of the bits of the first mask.
+        Bits = 5 as "QUELL_QUICK_BITS",
     }
 }
 
 numbers! { FLAGS, "The rows for the C header.";
     /// The helper that programs call for a cast: none that a kernel has. The agent makes calls of HookConfig's `cast` of it.
     pub const CAST_CALL = 0x51ee;
+    /// What the hash of the early look's table is made with.
+    pub const QUICK_MULTIPLIER = 0x9e37_79b1;
     /// Number of fault sites.
     pub const FAULT_SITES = 25;
     /// Hook flag: pointers among the arguments are the caller's: a system call, or a probe of a program.
@@ -331,8 +337,9 @@ record! {
         pub cast_bytes: u32,
         /// 1: no pointer is cast, and the kernel gives the calling task with its type.
         pub typed_task: u32,
-        /// Zero.
-        pub reserved: u32,
+        /// Words of the table that tells more than MAX_QUICK values, a power of two; 0: there are not so many. Of the next rows, the
+        /// first places of first and second names then say what of a call is told: whether its length is, and which bits.
+        pub quick_words: u32,
         /// Values that the argument is compared with, at most MAX_QUICK: when none of them may hold, no selector does.
         pub quick_values: u32,
         /// Bit N: name N has just `quick_length` bytes, and not at least as many.
@@ -342,7 +349,7 @@ record! {
         /// Per name (first or only names of all values, then second ones): its bytes.
         pub quick_length: [u32; QUICK],
         /// Per name: eight bytes of it, the last ones of a last name, else the first ones. Of a text: its first eight, and from
-        /// MAX_QUICK on the next eight.
+        /// MAX_QUICK on the next eight. A number is a word.
         pub quick_word: [u64; QUICK],
         /// Per name: the bits of the word that count.
         pub quick_mask: [u64; QUICK],

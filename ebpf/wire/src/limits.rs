@@ -65,7 +65,7 @@ numbers! { LIMITS, "The rows for the C header.";
     pub const MAX_TARGETS = 4;
     /// Steps of one `resolve`.
     pub const MAX_STEPS = 10;
-    /// Values of all selectors together that the early look compares; a hook with more of them, or with a set, has none.
+    /// Values of all selectors together that the early look compares one by one; more of them are told by a table.
     pub const MAX_QUICK = 8;
     /// Directory entries that the early look goes up at most; deeper paths go the whole way. So few never make a path too long.
     pub const MAX_QUICK_STEPS = 16;

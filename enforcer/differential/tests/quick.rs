@@ -1,8 +1,10 @@
 //! The early look against the evaluator: what it says no to, no selector matches. Paths and values are made of few names, so that they
 //! often share an end, a beginning, or all but a byte.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
-use quell_bpf::host::{contradicts_path, contradicts_text};
+use quell_bpf::host::{contradicts_number, contradicts_path, contradicts_text};
 use quell_differential::answer::Answer;
 use quell_differential::host::{Loaded, Processor};
 use quell_differential::observe::{Observation, Subjected};
@@ -24,7 +26,7 @@ fn policy(ty: &str, selectors: &[Vec<(&str, Vec<String>)>]) -> Prepared {
     let selectors: String = selectors.iter().map(selector).collect();
     // What only the kernel is given, no system call has.
     let (call, syscall) =
-        if matches!(ty, "fd" | "string") { ("sys_write", true) } else { ("fd_install", false) };
+        if matches!(ty, "file" | "path" | "dentry") { ("fd_install", false) } else { ("sys_write", true) };
     let text = format!(
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: early}}\nspec:\n  kprobes:\n  - call: {call}\n    \
          syscall: {syscall}\n    args: [{{index: 0, type: {ty}}}]\n    selectors:\n{selectors}"
@@ -36,9 +38,21 @@ fn one(ty: &str, operator: &str, value: &str) -> Prepared {
     policy(ty, &[vec![(operator, vec![value.to_owned()])]])
 }
 
+/// What is read of the argument.
+#[derive(Default)]
+struct Seen<'a> {
+    number: u64,
+    bytes: &'a [u8],
+    at_end: bool,
+}
+
 fn evaluated(prepared: &Prepared, bytes: &[u8], at_end: bool) -> Answer {
-    let (subject, status) = (Subject::Arg0, ArgStatus::Ok);
-    let seen = Subjected { subject, status, number: 0, mode: 0, bytes: bytes.to_vec(), at_end };
+    decided(prepared, Seen { bytes, at_end, number: 0 })
+}
+
+fn decided(prepared: &Prepared, seen: Seen<'_>) -> Answer {
+    let (subject, status, Seen { number, bytes, at_end }) = (Subject::Arg0, ArgStatus::Ok, seen);
+    let seen = Subjected { subject, status, number, mode: 0, bytes: bytes.to_vec(), at_end };
     let observation = Observation { subjects: vec![seen], ..Observation::default() };
     Processor::default().decide(&Loaded::new(prepared), &observation)
 }
@@ -48,11 +62,11 @@ fn is_text(prepared: &Prepared) -> bool {
 }
 
 fn says_no(prepared: &Prepared, subject: &str) -> bool {
-    let config = &prepared.compiled.config;
+    let (config, table) = (&prepared.compiled.config, &prepared.compiled.early);
     match config.quick {
         quick if quick == Quick::Nothing.number() => false,
-        _ if is_text(prepared) => contradicts_text(config, format!("{subject}\0").as_bytes()),
-        _ => contradicts_path(config, subject.as_bytes()),
+        _ if is_text(prepared) => contradicts_text(config, table, format!("{subject}\0").as_bytes()),
+        _ => contradicts_path(config, table, subject.as_bytes()),
     }
 }
 
@@ -119,6 +133,90 @@ fn a_hook_has_no_early_look_where_one_selector_needs_nothing() {
     assert_eq!(quick(&[vec![equal, other]]), Quick::Last.number());
 }
 
+/// Values of one entry that only a table tells: `paths` and others.
+fn many(operator: &'static str, values: &[String]) -> Vec<(&'static str, Vec<String>)> {
+    let others = (0..100).map(|number| match operator {
+        "Postfix" => format!("{number}.a-long-end"),
+        _ => format!("/etc/some-name-{number}"),
+    });
+    vec![(operator, others.chain(values.iter().cloned()).collect())]
+}
+
+#[rstest]
+#[case::names("fd", "Equal", "/etc/passwd", "/tmp/shallow")]
+#[case::ends("file", "Postfix", "/passwd", "/tmp/shallow")]
+#[case::short_ends("file", "Postfix", "d", "/tmp/shallow")]
+#[case::beginnings("path", "Prefix", "/etc/pass", "/tmp/shallow")]
+#[case::folders("path", "Prefix", "/etc/", "/tmp/shallow")]
+#[case::texts("string", "Equal", "/etc/passwd", "/tmp/shallow")]
+#[case::beginnings_of_texts("string", "Prefix", "/etc/", "/tmp/shallow")]
+fn many_values_are_told_by_a_table(
+    #[case] ty: &str,
+    #[case] operator: &'static str,
+    #[case] value: &str,
+    #[case] other: &str,
+) {
+    let prepared = policy(ty, &[many(operator, &[value.to_owned()])]);
+    assert!(!prepared.compiled.early.is_empty());
+    assert!(!says_no(&prepared, "/etc/passwd"));
+    assert!(says_no(&prepared, other));
+}
+
+#[test]
+fn the_values_of_many_selectors_are_told_by_a_table() {
+    let selectors: Vec<_> =
+        (0..16).map(|number| vec![("Equal", vec![format!("/etc/some-name-{number}")])]).collect();
+    let prepared = policy("fd", &selectors);
+    assert!(!prepared.compiled.early.is_empty());
+    assert!(says_no(&prepared, "/etc/some-name-16"));
+    assert!((0..16).all(|number| !says_no(&prepared, &format!("/etc/some-name-{number}"))));
+}
+
+#[test]
+fn a_table_takes_few_other_names_for_values() {
+    let values = (0..10_000).map(|number| format!("/etc/{number}")).collect();
+    let prepared = policy("fd", &[vec![("Equal", values)]]);
+    let taken = (10_000..20_000).filter(|number| !says_no(&prepared, &format!("/etc/{number}"))).count();
+    assert!(taken < 200, "{taken} of 10,000");
+}
+
+/// What the programs make of a word that is of this type.
+fn number(ty: &str, word: u64) -> u64 {
+    let bits = match ty {
+        "int8" | "uint8" => 8,
+        "int16" | "uint16" => 16,
+        "int" | "int32" | "uint32" => 32,
+        _ => 64,
+    };
+    let above = 64 - bits;
+    if ty.starts_with('u') { word << above >> above } else { ((word << above) as i64 >> above) as u64 }
+}
+
+fn contradicts(prepared: &Prepared, word: u64) -> bool {
+    contradicts_number(&prepared.compiled.config, &prepared.compiled.early, word)
+}
+
+#[rstest]
+#[case::another("uint32", "Equal", &["5"], 6, true)]
+#[case::that("uint32", "Equal", &["5"], 5, false)]
+#[case::above_its_bits("uint32", "Equal", &["5"], 0x1_0000_0005, false)]
+#[case::negative("int", "Equal", &["-1"], 0xffff_ffff, false)]
+#[case::wide("uint64", "Equal", &["5"], 0x1_0000_0005, true)]
+#[case::no_bit("uint32", "Mask", &["4", "8"], 3, true)]
+#[case::a_bit("uint32", "Mask", &["4", "8"], 9, false)]
+fn a_number_is_seen_to_be_contradicted_or_not(
+    #[case] ty: &str,
+    #[case] operator: &str,
+    #[case] values: &[&str],
+    #[case] word: u64,
+    #[case] no: bool,
+) {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    let prepared = policy(ty, &[vec![(operator, values)]]);
+    assert_ne!(prepared.compiled.config.quick, Quick::Nothing.number());
+    assert_eq!(contradicts(&prepared, word), no);
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop_oneof!["[ab]{1,3}", "[ab]{7,10}", Just("etc".to_owned()), Just("passwd".to_owned())]
 }
@@ -139,6 +237,49 @@ fn value(path: &str, cut: usize, kind: u8) -> (&'static str, String) {
 }
 
 proptest! {
+    #[test]
+    fn what_a_table_says_no_to_matches_nothing(
+        ty in prop_oneof![Just("fd"), Just("string")],
+        kind in 0..3_u8,
+        drawn in proptest::collection::vec((path(), 0..30_usize), 9..40),
+        subjects in proptest::collection::vec(path(), 1..20),
+    ) {
+        let values: BTreeSet<_> = drawn.iter().map(|(path, cut)| value(path, *cut, kind)).collect();
+        let (operator, _) = value("/", 0, kind);
+        let entry = (operator, values.into_iter().map(|(_, value)| value).collect());
+        let prepared = policy(ty, &[vec![entry]]);
+        for subject in subjects.iter().chain(drawn.iter().map(|(path, _)| path)) {
+            if says_no(&prepared, subject) {
+                let answer = evaluated(&prepared, subject.as_bytes(), !is_text(&prepared));
+                prop_assert_eq!(answer, Answer::No, "{} under {:?}", subject, drawn);
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_the_early_look_says_no_to_matches_nothing(
+        ty in prop_oneof![
+            Just("int"), Just("int8"), Just("uint8"), Just("int16"), Just("uint16"), Just("uint32"), Just("int64"),
+            Just("uint64"), Just("size_t"),
+        ],
+        operator in prop_oneof![Just("Equal"), Just("Mask")],
+        drawn in proptest::collection::vec(prop_oneof![0..200_u64, any::<u64>()], 1..30),
+        words in proptest::collection::vec(prop_oneof![0..200_u64, any::<u64>()], 1..20),
+    ) {
+        let values: BTreeSet<_> = drawn.iter().map(|word| number(ty, *word)).collect();
+        let values = values.into_iter().map(|value| match ty {
+            "int" | "int8" | "int16" | "int64" => (value as i64).to_string(),
+            _ => value.to_string(),
+        });
+        let prepared = policy(ty, &[vec![(operator, values.collect())]]);
+        for word in words.iter().chain(&drawn) {
+            if prepared.compiled.config.quick != Quick::Nothing.number() && contradicts(&prepared, *word) {
+                let answer = decided(&prepared, Seen { number: number(ty, *word), ..Seen::default() });
+                prop_assert_eq!(answer, Answer::No, "{} under {:?} of {}", word, drawn, ty);
+            }
+        }
+    }
+
     #[test]
     fn what_the_early_look_says_no_to_matches_nothing(
         ty in prop_oneof![Just("fd"), Just("string")],

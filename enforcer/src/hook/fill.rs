@@ -3,7 +3,9 @@
 use std::os::fd::AsFd;
 
 use libbpf_rs::{MapCore, MapFlags, Object, OpenObject};
-use quell_bpf::{FILTER_MAP, FOLLOWED_MAP, KEPT_MAP, NOTE_MAP, PROCESS_MAP, RATE_MAP, SEARCH_MAP, set_map};
+use quell_bpf::{
+    EARLY_MAP, FILTER_MAP, FOLLOWED_MAP, KEPT_MAP, NOTE_MAP, PROCESS_MAP, RATE_MAP, SEARCH_MAP, set_map,
+};
 use quell_wire::WireRecord;
 use quell_wire::hook::{HOOK_ENFORCER, HOOK_NOTIFIES, HOOK_RETURNS, SetKind};
 use quell_wire::limits::MAX_RATE_KEYS;
@@ -30,7 +32,7 @@ pub fn sizes(hook: &PlannedHook) -> Vec<(&'static str, u32)> {
 }
 
 fn own_sizes(hook: &PlannedHook) -> Vec<(&'static str, u32)> {
-    let mut sizes = set_sizes(&hook.compiled.sets);
+    let mut sizes = value_sizes(&hook.compiled);
     sizes.push((RATE_MAP, if hook.rate_limits { MAX_RATE_KEYS } else { 1 }));
     sizes
 }
@@ -53,17 +55,19 @@ fn shrink(open: &mut OpenObject, name: &str) -> libbpf_rs::Result<()> {
     found.map_or(Ok(()), |mut map| map.set_max_entries(1))
 }
 
-fn set_sizes(sets: &Sets) -> Vec<(&'static str, u32)> {
+fn value_sizes(compiled: &CompiledHook) -> Vec<(&'static str, u32)> {
+    let CompiledHook { sets, early, .. } = compiled;
     let members = SetKind::ALL.iter().map(|kind| (set_map(*kind), entries(members(sets, *kind).len())));
-    members.chain([(SEARCH_MAP, entries(sets.searches.len()))]).collect()
+    let tables = [(SEARCH_MAP, entries(sets.searches.len())), (EARLY_MAP, entries(early.len()))];
+    members.chain(tables).collect()
 }
 
-/// The same for the maps of sets and searches alone.
+/// The same for the maps of a hook's values alone: sets, searches, the table of the early look.
 ///
 /// # Errors
 /// As for a whole hook.
-pub fn size_sets(open: &mut OpenObject, sets: &Sets) -> libbpf_rs::Result<()> {
-    set_sizes(sets).into_iter().try_for_each(|(name, size)| size_map(open, name, size))
+pub fn size_values(open: &mut OpenObject, compiled: &CompiledHook) -> libbpf_rs::Result<()> {
+    value_sizes(compiled).into_iter().try_for_each(|(name, size)| size_map(open, name, size))
 }
 
 fn size_map(open: &mut OpenObject, name: &str, size: u32) -> libbpf_rs::Result<()> {
@@ -105,6 +109,10 @@ pub fn fill_selectors(object: &Object, compiled: &CompiledHook) -> libbpf_rs::Re
         for key in members(&compiled.sets, *kind) {
             set.update(&key, &value, MapFlags::ANY)?;
         }
+    }
+    let table = map(EARLY_MAP)?;
+    for (word, at) in compiled.early.iter().zip(0_u32..).filter(|(word, _)| **word != 0) {
+        table.update(&at.to_le_bytes(), &word.to_le_bytes(), MapFlags::ANY)?;
     }
     let searches = map(SEARCH_MAP)?;
     for (table, index) in compiled.sets.searches.iter().zip(0_u32..) {

@@ -8,7 +8,7 @@ use quell_wire::write::{self, FilterBytes};
 pub use super::actions::wire_action;
 pub use super::code::{wire_operator, wire_type};
 pub use super::error::CompileError;
-use super::{config, entries, place};
+use super::{config, entries, place, quick};
 use crate::policy::ast::Hook;
 
 /// What one hook gives to its program.
@@ -20,6 +20,8 @@ pub struct CompiledHook {
     pub filter: Box<FilterBytes>,
     /// Members of the sets and search tables, for maps of their own.
     pub sets: Sets,
+    /// The table of the early look, for a map of its own; empty where the constants have all values.
+    pub early: Vec<u64>,
 }
 
 /// Compiles one hook; `number` is the one under which events will name it.
@@ -31,8 +33,9 @@ pub struct CompiledHook {
 pub fn hook(hook: &Hook, number: u32) -> Result<CompiledHook, CompileError> {
     let (selectors, sets) = selectors(hook)?;
     let filter = write::selectors(&selectors)?;
-    let config = config::config(hook, number, &selectors, &sets);
-    Ok(CompiledHook { config, filter, sets })
+    let mut config = config::config(hook, number, &selectors, &sets);
+    let early = quick::set(&mut config, hook, &selectors, &sets);
+    Ok(CompiledHook { config, filter, sets, early })
 }
 
 /// The selectors as the wire has them, and the sets that they name. A hook without selectors has one that always matches

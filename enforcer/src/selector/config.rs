@@ -11,7 +11,7 @@ use quell_wire::selector::{PID_FOLLOW_FORKS, PID_NAMESPACE, Section};
 use quell_wire::tree::{EntryTree, SelectorTree, ValueTree};
 
 use super::code::wire_type;
-use super::{quick, sets};
+use super::sets;
 use crate::policy::ast::{Action, ArgSource, Hook, HookPoint, TypeClass};
 use crate::policy::entry;
 use quell_wire::sets::Sets;
@@ -76,7 +76,6 @@ pub(super) fn config(hook: &Hook, number: u32, selectors: &[SelectorTree], sets:
         config.return_copies |= u32::from(arg.return_copy) << position;
         config.kernel_args |= u32::from(arg.source == ArgSource::CurrentTask) << position;
     }
-    quick::set(&mut config, hook, selectors);
     config
 }
 

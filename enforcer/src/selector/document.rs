@@ -66,6 +66,9 @@ struct HookDocument {
     filter: Base64,
     #[serde(default)]
     sets: SetsDocument,
+    /// Words of the early look's table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    early: Vec<u64>,
 }
 
 /// A hook of the policy cannot be encoded.
@@ -156,6 +159,7 @@ impl HookDocument {
             constants: set_document::constants(&compiled.config),
             filter: Base64(compiled.filter.iter().take(used).copied().collect()),
             sets: SetsDocument::new(&compiled.sets),
+            early: compiled.early.clone(),
         }
     }
 
@@ -169,6 +173,7 @@ impl HookDocument {
             config: set_document::config(&self.constants).map_err(part)?,
             filter,
             sets: self.sets.sets().map_err(part)?,
+            early: self.early.clone(),
         })
     }
 }

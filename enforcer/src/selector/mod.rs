@@ -15,6 +15,7 @@ pub mod explain;
 pub mod host_namespaces;
 pub(crate) mod place;
 mod quick;
+mod quick_table;
 mod search;
 pub mod set_document;
 mod sets;

@@ -14,6 +14,9 @@ use crate::prepare::{Unprepared, prepare};
 
 /// Files whose names the policies are made of: every policy is loaded, which takes longer than everything else.
 const NAMED: usize = 3;
+/// Policies that are asked once more with a table, and what the table has besides.
+const TOLD: usize = 12;
+const OTHERS: usize = 20;
 /// Bytes of a path that is still a value with something behind it.
 const VALUE_BYTES: usize = 200;
 
@@ -49,21 +52,19 @@ pub(super) fn look_at(walk: &Evaluator, files: &[OwnedFd]) -> Result<Vec<String>
     }
     let mut wrong = Vec::new();
     let types = KernelTypes::new(None);
-    let mut said = [(Quick::Last, 0_usize, 0_usize), (Quick::First, 0, 0)];
-    for (operator, value) in values(&all) {
-        let text = policy(operator, &value);
-        let prepared = prepare(&text, &[0; 10])?;
-        let Some((_, nos, others)) =
-            said.iter_mut().find(|(quick, ..)| quick.number() == prepared.compiled.config.quick)
-        else {
-            continue;
-        };
+    let mut said = [false, true]
+        .map(|table| [Quick::Last, Quick::First].map(|quick| Said { quick, table, nos: 0, others: 0 }));
+    for (operator, value, others) in values(&all) {
+        let prepared = prepare(&policy(operator, &value, others), &[0; 10])?;
+        let told = (prepared.compiled.config.quick, !prepared.compiled.early.is_empty());
+        let mut looks = said.iter_mut().flatten();
+        let Some(look) = looks.find(|look| (look.quick.number(), look.table) == told) else { continue };
         let (early, loaded) = (Evaluator::load_early(&prepared.compiled, &types)?, Loaded::new(&prepared));
         let mut processor = Processor::default();
         for file in &all {
             let answer = processor.decide(&loaded, &observed(file));
             let no = early.look_early(u64::try_from(file.descriptor).unwrap_or(u64::MAX))?;
-            *(if no { &mut *nos } else { &mut *others }) += 1;
+            *(if no { &mut look.nos } else { &mut look.others }) += 1;
             if !no && file.status == ArgStatus::NoPath {
                 wrong.push(format!("{operator} {value:?}: a file without a path goes the whole way"));
             }
@@ -77,14 +78,25 @@ pub(super) fn look_at(walk: &Evaluator, files: &[OwnedFd]) -> Result<Vec<String>
         }
     }
     // A look that never decides is no look, and one that always does looks at nothing.
-    wrong.extend(said.iter().filter(|(_, nos, others)| *nos == 0 || *others == 0).map(
-        |(quick, nos, others)| format!("the early look ({quick:?}) said no {nos} times, and left {others}"),
-    ));
+    let undecided = said.iter().flatten().filter(|look| look.nos == 0 || look.others == 0);
+    wrong.extend(undecided.map(|Said { quick, table, nos, others }| {
+        let by = if *table { "a table" } else { "values" };
+        format!("the early look ({quick:?}, by {by}) said no {nos} times, and left {others}")
+    }));
     Ok(wrong)
 }
 
-/// Operators with values that files have, nearly have, or share with others: whole paths, ends and beginnings of them.
-fn values(files: &[Walked]) -> Vec<(&'static str, String)> {
+/// What a kind of early look said.
+struct Said {
+    quick: Quick,
+    table: bool,
+    nos: usize,
+    others: usize,
+}
+
+/// Operators with values that files have, nearly have, or share with others: whole paths, ends and beginnings of them. Those of the first
+/// file once more among so many others that a table has to tell them.
+fn values(files: &[Walked]) -> Vec<(&'static str, String, usize)> {
     let mut values = vec![
         ("Equal", "/etc/passwd".to_owned()),
         ("Prefix", "/etc/".to_owned()),
@@ -107,15 +119,19 @@ fn values(files: &[Walked]) -> Vec<(&'static str, String)> {
         ]);
     }
     values.retain(|(_, value)| !value.is_empty());
-    values
+    let told = values.iter().take(TOLD).map(|(operator, value)| (*operator, value.clone(), OTHERS));
+    let told: Vec<_> = told.collect();
+    values.into_iter().map(|(operator, value)| (operator, value, 0)).chain(told).collect()
 }
 
-fn policy(operator: &str, value: &str) -> String {
-    let value = serde_json::Value::from(value);
+fn policy(operator: &str, value: &str, others: usize) -> String {
+    let others = (0..others).map(|number| format!("/etc/another-{number}"));
+    let values: Vec<_> = others.chain([value.to_owned()]).map(serde_json::Value::from).collect();
+    let values = serde_json::Value::from(values);
     format!(
         "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {{name: early}}\nspec:\n  kprobes:\n  - call: fd_install\n    \
          syscall: false\n    args: [{{index: 0, type: fd}}]\n    selectors:\n    - matchArgs:\n      - {{index: 0, operator: \
-         {operator}, values: [{value}]}}\n      matchActions: [{{action: Sigkill}}]\n"
+         {operator}, values: {values}}}\n      matchActions: [{{action: Sigkill}}]\n"
     )
 }
 

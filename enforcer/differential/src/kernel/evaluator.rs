@@ -162,7 +162,7 @@ impl Evaluator {
         let mut programs: Vec<&str> = EVALUATE_STAGES.iter().map(|(_, name)| *name).collect();
         programs.push(EVALUATE_ENTRY);
         let mut open = open(&compiled.config, &programs)?;
-        fill::size_sets(&mut open, &compiled.sets).map_err(refused("size the maps", &[]))?;
+        fill::size_values(&mut open, compiled).map_err(refused("size the maps", &[]))?;
         let evaluator = load(open)?;
         evaluator.fill_stages()?;
         fill::fill_selectors(&evaluator.object, compiled).map_err(refused("fill the maps", &[]))?;
@@ -194,7 +194,11 @@ impl Evaluator {
     pub fn load_early(compiled: &CompiledHook, types: &KernelTypes) -> Result<Self, KernelError> {
         let mut config = compiled.config;
         cast::put(types, &mut config)?;
-        load(open(&config, &[EARLY_ENTRY])?)
+        let mut open = open(&config, &[EARLY_ENTRY])?;
+        fill::size_values(&mut open, compiled).map_err(refused("size the maps", &[]))?;
+        let evaluator = load(open)?;
+        fill::fill_selectors(&evaluator.object, compiled).map_err(refused("fill the maps", &[]))?;
+        Ok(evaluator)
     }
 
     fn fill_stages(&self) -> Result<(), KernelError> {
