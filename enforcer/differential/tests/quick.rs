@@ -189,7 +189,11 @@ fn number(ty: &str, word: u64) -> u64 {
         _ => 64,
     };
     let above = 64 - bits;
-    if ty.starts_with('u') { word << above >> above } else { ((word << above) as i64 >> above) as u64 }
+    if ty.starts_with('u') {
+        word << above >> above
+    } else {
+        ((word << above).cast_signed() >> above).cast_unsigned()
+    }
 }
 
 fn contradicts(prepared: &Prepared, word: u64) -> bool {
@@ -268,7 +272,7 @@ proptest! {
     ) {
         let values: BTreeSet<_> = drawn.iter().map(|word| number(ty, *word)).collect();
         let values = values.into_iter().map(|value| match ty {
-            "int" | "int8" | "int16" | "int64" => (value as i64).to_string(),
+            "int" | "int8" | "int16" | "int64" => value.cast_signed().to_string(),
             _ => value.to_string(),
         });
         let prepared = policy(ty, &[vec![(operator, values.collect())]]);
