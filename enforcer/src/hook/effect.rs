@@ -38,7 +38,12 @@ const ROWS: &[(&str, Effect)] = &[
     ("copy_file_range", Effect::Depends("prevented on tmpfs and ext4; happens by reflink on xfs and btrfs")),
     ("sendfile64", Effect::Depends("prevented into files; leaks into pipes from tmpfs")),
     ("splice", Effect::Depends("prevented into files; leaks into pipes from tmpfs")),
-    ("fallocate", Effect::Depends("prevented on tmpfs; happens on ext4 and btrfs")),
+    (
+        "fallocate",
+        Effect::Depends(
+            "prevented on tmpfs; happens on ext4 and btrfs, and before 6.12 on xfs while the file is not on the disk yet",
+        ),
+    ),
     (
         "openat",
         Effect::Depends(

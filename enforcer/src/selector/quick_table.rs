@@ -1,6 +1,6 @@
 //! The table that tells more values than the early look compares one by one: a Bloom filter.
 //!
-//! A name that is among the values is always found in it. One that is not is taken for one of them about once in two hundred times, and
+//! A name that is among the values is always found in it. One that is not is taken for one of them at most once in fifty times, and
 //! then goes the whole way. What it costs does not depend on how many values there are.
 
 use quell_wire::hook::{HookConfig, QUICK_MULTIPLIER};

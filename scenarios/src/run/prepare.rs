@@ -1,8 +1,8 @@
 //! The files of a scenario: fresh before each performance, back as they were afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Permissions;
-use std::io;
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -148,8 +148,14 @@ impl Drop for Prepared {
 const ORDINARY: u32 = 0o644;
 const EXECUTABLE: u32 = 0o755;
 
+/// On the disk when it returns, as what exists mostly is. What a kill prevents can depend on it: before 6.12, xfs asks for a signal when it
+/// makes a file longer only if the file's last block has been written.
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), RunError> {
-    std::fs::write(path, content).map_err(RunError::file("write", path))?;
+    let made = File::create(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    made.map_err(RunError::file("write", path))?;
     std::fs::set_permissions(path, Permissions::from_mode(mode))
         .map_err(RunError::file("set the permissions of", path))
 }
