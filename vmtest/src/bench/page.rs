@@ -66,13 +66,16 @@ pub fn render(costs: &Costs, more: &[Section]) -> String {
             || group.ceilings.iter().any(Option::is_some)
     };
     let shown: Vec<Group> = groups.iter().filter(hooked).cloned().collect();
-    page.push_str("<h2>Added per call</h2>\n");
-    page.push_str(&bars("instructions added per call", &names, &shown));
-    page.push_str("<h2>Every cell</h2>\n");
-    page.push_str(&cells(kernels, &names));
+    // Curves show the same better, and their passes have names that are too long for bars.
+    if kernels.iter().all(|kernel| kernel.charts.is_empty()) {
+        page.push_str("<h2>Added per call</h2>\n");
+        page.push_str(&bars("instructions added per call", &names, &shown));
+    }
     for Section { title, body } in more {
         _ = write!(page, "<h2>{}</h2>\n{body}", escape(title));
     }
+    page.push_str("<h2>Every cell</h2>\n");
+    page.push_str(&cells(kernels, &names));
     page.push_str("<h2>The agent</h2>\n");
     page.push_str(&agent(kernels));
     page.push_str("<h2>Programs</h2>\n");
@@ -180,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::bench::cost::{COSTS_VERSION, HookSeen, PolicyCosts, ProgramSize};
+    use crate::bench::scale::Chart;
 
     fn costs() -> Costs {
         let size = ProgramSize { bytes: 800, jited_bytes: 500, verified_instructions: Some(1234) };
@@ -225,6 +229,15 @@ mod tests {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("http"), "the page asks nothing of a network");
+    }
+
+    #[test]
+    fn curves_take_the_place_of_bars() {
+        let mut costs = costs();
+        let series = vec![("Equal".to_owned(), vec![(1, 345), (100, 425)])];
+        let chart = Chart { axis: "values".into(), call: BenchCall::Write, series };
+        costs.kernels.first_mut().unwrap().charts.push(chart);
+        assert!(!render(&costs, &[]).contains("Added per call"));
     }
 
     #[test]
