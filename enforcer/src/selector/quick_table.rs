@@ -3,7 +3,7 @@
 //! A name that is among the values is always found in it. One that is not is taken for one of them at most once in fifty times, and
 //! then goes the whole way. What it costs does not depend on how many values there are.
 
-use quell_wire::hook::{HookConfig, QUICK_MULTIPLIER};
+use quell_wire::hook::{HookConfig, QUICK_MULTIPLIER, Quick};
 
 use super::quick::{MOST, Name};
 
@@ -14,7 +14,10 @@ const VALUES_PER_WORD: usize = 2;
 /// bytes as the one with the fewest, and lengths only where all are exact.
 pub(super) fn set(config: &mut HookConfig, values: &[[Name; 2]]) -> Vec<u64> {
     let words = values.len().div_ceil(VALUES_PER_WORD).next_power_of_two();
-    let Ok(counted) = u32::try_from(words) else { return Vec::new() };
+    let Ok(counted) = u32::try_from(words) else {
+        config.quick = Quick::Nothing.number();
+        return Vec::new();
+    };
     config.quick_words = counted;
     let told = [0, 1].map(|number| told(values.iter().filter_map(|names| names.get(number))));
     for ((exact, mask), place) in told.into_iter().zip([0, MOST]) {
