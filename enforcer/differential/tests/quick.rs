@@ -133,7 +133,46 @@ fn a_hook_has_no_early_look_where_one_selector_needs_nothing() {
     assert_eq!(quick(&[vec![equal, other]]), Quick::Last.number());
 }
 
-/// Values of one entry that only a table tells: `paths` and others.
+/// Whoever calls: a file that no selector names settles it, also where the table of processes could not say whose descendant it is.
+#[rstest]
+#[case::a_descendant(ArgStatus::Ok, u64::MAX, false)]
+#[case::another_process(ArgStatus::Ok, 0, true)]
+#[case::one_without_an_entry(ArgStatus::Absent, 0, true)]
+#[case::one_that_could_not_be_read(ArgStatus::KernelFault, 0, false)]
+fn a_hook_that_follows_programs_has_an_early_look(
+    #[case] status: ArgStatus,
+    #[case] number: u64,
+    #[case] settled_by_caller: bool,
+) {
+    let text = "apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata: {name: early}\nspec:\n  kprobes:\n  - call: sys_write\n    \
+                syscall: true\n    args: [{index: 0, type: fd}]\n    selectors:\n    - matchBinaries: [{operator: In, values: \
+                [/bin/sh], followChildren: true}]\n      matchArgs: [{index: 0, operator: Equal, values: [/etc/passwd]}]\n      \
+                matchActions: [{action: Sigkill}]\n";
+    let prepared = prepare(text, &[0; 10]).unwrap();
+    assert_eq!(prepared.compiled.config.quick, Quick::Last.number());
+    let answer = |path: &str| {
+        let arg = |subject, status, number, bytes: &[u8]| Subjected {
+            subject,
+            status,
+            number,
+            mode: 0,
+            bytes: bytes.to_vec(),
+            at_end: true,
+        };
+        let subjects = vec![
+            arg(Subject::FollowedBinaries, status, number, &[]),
+            arg(Subject::Arg0, ArgStatus::Ok, 0, path.as_bytes()),
+        ];
+        let observation = Observation { subjects, ..Observation::default() };
+        Processor::default().decide(&Loaded::new(&prepared), &observation)
+    };
+    assert!(says_no(&prepared, "/tmp/shallow"));
+    assert_eq!(answer("/tmp/shallow"), Answer::No);
+    assert!(!says_no(&prepared, "/etc/passwd"));
+    assert_eq!(answer("/etc/passwd") == Answer::No, settled_by_caller);
+}
+
+/// Values of one entry that only a table tells: `values` and others.
 fn many(operator: &'static str, values: &[String]) -> Vec<(&'static str, Vec<String>)> {
     let others = (0..100).map(|number| match operator {
         "Postfix" => format!("{number}.a-long-end"),

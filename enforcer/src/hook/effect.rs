@@ -41,7 +41,7 @@ const ROWS: &[(&str, Effect)] = &[
     (
         "fallocate",
         Effect::Depends(
-            "prevented on tmpfs; happens on ext4 and btrfs, and before 6.12 on xfs while the file is not on the disk yet",
+            "prevented on tmpfs; happens on ext4 and btrfs, and on the xfs of 5.10 and 6.1 while the file is not on the disk yet",
         ),
     ),
     (

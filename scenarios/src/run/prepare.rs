@@ -148,8 +148,8 @@ impl Drop for Prepared {
 const ORDINARY: u32 = 0o644;
 const EXECUTABLE: u32 = 0o755;
 
-/// On the disk when it returns, as what exists mostly is. What a kill prevents can depend on it: before 6.12, xfs asks for a signal when it
-/// makes a file longer only if the file's last block has been written.
+/// On the disk when it returns, as what exists mostly is. What a kill prevents can depend on it: the xfs of
+/// 5.10 and 6.1 made a file longer in spite of a signal when the file had just been written, and did not when it was on the disk.
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), RunError> {
     let made = File::create(path).and_then(|mut file| {
         file.write_all(content)?;
